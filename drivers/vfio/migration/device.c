@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The migration side of a device: its state, its lock, reset, and the loss and
+ * return of its firmware.
+ *
+ * After every arc, failed or not, the state is exact: the old one, the new one,
+ * or ERROR when a failed arc could not be undone.
+ */
+#include "vfio_mig_private.h"
+
+static bool vfio_mig_ops_complete(const struct vfio_mig_ops *ops)
+{
+	return ops->suspend && ops->resume && ops->save_begin && ops->save_next &&
+	       ops->save_end && ops->load_record && ops->estimate && ops->max_record &&
+	       !ops->buf_init == !ops->buf_fini;
+}
+
+/**
+ * vfio_mig_init() - make a device migratable
+ * @mig: zeroed memory that lives as long as @vdev
+ * @vdev: the device
+ * @ops: the driver's operations
+ *
+ * Context: process context, in &vfio_device_ops.init.
+ * Return: 0, or -EINVAL if the driver left out a required operation.
+ */
+int vfio_mig_init(struct vfio_mig *mig, struct vfio_device *vdev, const struct vfio_mig_ops *ops)
+{
+	if (WARN_ON_ONCE(!vfio_mig_ops_complete(ops)))
+		return -EINVAL;
+	mutex_init(&mig->state_mutex);
+	spin_lock_init(&mig->reset_lock);
+	mig->vdev = vdev;
+	mig->state = VFIO_DEVICE_STATE_RUNNING;
+	mig->ops = ops;
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_init, "VFIO_MIG");
+
+/**
+ * vfio_mig_fini() - undo vfio_mig_init()
+ * @mig: nothing happens if it was never initialised
+ *
+ * Context: process context, in &vfio_device_ops.release.
+ */
+void vfio_mig_fini(struct vfio_mig *mig)
+{
+	if (!mig->ops)
+		return;
+	mutex_destroy(&mig->state_mutex);
+	mig->ops = NULL;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_fini, "VFIO_MIG");
+
+/**
+ * vfio_mig_register() - publish what users may look at
+ * @mig: an initialised device that is registered with VFIO
+ *
+ * Context: process context.
+ */
+void vfio_mig_register(struct vfio_mig *mig)
+{
+	vfio_mig_debugfs_add(mig);
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_register, "VFIO_MIG");
+
+/**
+ * vfio_mig_unregister() - undo vfio_mig_register()
+ * @mig: the device
+ *
+ * Context: process context.
+ */
+void vfio_mig_unregister(struct vfio_mig *mig)
+{
+	vfio_mig_debugfs_remove(mig);
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_unregister, "VFIO_MIG");
+
+static void vfio_mig_reset_locked(struct vfio_mig *mig)
+{
+	lockdep_assert_held(&mig->state_mutex);
+	vfio_mig_stream_abort(mig);
+	mig->state = VFIO_DEVICE_STATE_RUNNING;
+	if (mig->ops->reset && !mig->detached)
+		mig->ops->reset(mig);
+}
+
+/**
+ * vfio_mig_lock() - take the state lock; use guard(vfio_mig)(mig)
+ * @mig: the device
+ *
+ * Context: process context, may sleep; not under the device's memory_lock.
+ */
+void vfio_mig_lock(struct vfio_mig *mig)
+{
+	mutex_lock(&mig->state_mutex);
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_lock, "VFIO_MIG");
+
+/* Under reset_lock a reset either sees the mutex free or leaves its mark in time. */
+static bool vfio_mig_try_unlock(struct vfio_mig *mig)
+{
+	guard(spinlock)(&mig->reset_lock);
+	if (mig->deferred_reset) {
+		mig->deferred_reset = false;
+		return false;
+	}
+	mutex_unlock(&mig->state_mutex);
+	return true;
+}
+
+/**
+ * vfio_mig_unlock() - release the state lock after the resets that came meanwhile
+ * @mig: the device
+ *
+ * Context: process context, may sleep.
+ */
+void vfio_mig_unlock(struct vfio_mig *mig)
+{
+	while (!vfio_mig_try_unlock(mig))
+		vfio_mig_reset_locked(mig);
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_unlock, "VFIO_MIG");
+
+/**
+ * vfio_mig_reset_done() - the device was reset
+ * @mig: the device
+ *
+ * The state is RUNNING and the session over when the state lock is free the next
+ * time: on return, unless somebody owns it now. Users of the data FD are woken
+ * at once.
+ *
+ * Context: process context; the device's memory_lock may be held for write.
+ */
+void vfio_mig_reset_done(struct vfio_mig *mig)
+{
+	scoped_guard(spinlock, &mig->reset_lock) {
+		mig->deferred_reset = true;
+		if (mig->stream)
+			vfio_mig_stream_fail(mig->stream, -ENODEV);
+		if (!mutex_trylock(&mig->state_mutex))
+			return;
+	}
+	vfio_mig_unlock(mig);
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_reset_done, "VFIO_MIG");
+
+/**
+ * vfio_mig_open() - a user opened the device, which runs after the core's reset
+ * @mig: the device
+ *
+ * Context: process context.
+ */
+void vfio_mig_open(struct vfio_mig *mig)
+{
+	guard(vfio_mig)(mig);
+	mig->state = VFIO_DEVICE_STATE_RUNNING;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_open, "VFIO_MIG");
+
+/**
+ * vfio_mig_close() - the last user is gone
+ * @mig: the device
+ *
+ * Data FDs may stay open; they answer -ENODEV.
+ *
+ * Context: process context.
+ */
+void vfio_mig_close(struct vfio_mig *mig)
+{
+	guard(vfio_mig)(mig);
+	vfio_mig_stream_abort(mig);
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_close, "VFIO_MIG");
+
+/**
+ * vfio_mig_detach() - the device's firmware goes out of reach
+ * @mig: the device
+ *
+ * Ends the session and refuses new ones in one step. What the device was while
+ * it did not run is lost: such a state becomes ERROR, which a reset ends.
+ *
+ * Context: process context. No operation runs after it returned.
+ */
+void vfio_mig_detach(struct vfio_mig *mig)
+{
+	guard(vfio_mig)(mig);
+	mig->detached = true;
+	vfio_mig_stream_abort(mig);
+	if (vfio_mig_state_pair(mig->state).level == VFIO_MIG_RUNNING)
+		mig->state = VFIO_DEVICE_STATE_RUNNING;
+	else
+		mig->state = VFIO_DEVICE_STATE_ERROR;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_detach, "VFIO_MIG");
+
+/**
+ * vfio_mig_attach() - the device's firmware can be reached again
+ * @mig: the device
+ *
+ * Context: process context.
+ */
+void vfio_mig_attach(struct vfio_mig *mig)
+{
+	guard(vfio_mig)(mig);
+	mig->detached = false;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_attach, "VFIO_MIG");
+
+static struct file *vfio_mig_change_stream(struct vfio_mig *mig, enum vfio_mig_stream_mode from,
+					   enum vfio_mig_stream_mode to)
+{
+	if (from == to)
+		return NULL;
+	if (to == VFIO_MIG_STREAM_NONE)
+		return ERR_PTR(vfio_mig_stream_stop(mig));
+	return vfio_mig_stream_start(mig, to);
+}
+
+/* One arc: lower the level, then change the stream; or change the stream; or raise the level. */
+static struct file *vfio_mig_step(struct vfio_mig *mig, enum vfio_device_mig_state next)
+{
+	struct vfio_mig_pair from = vfio_mig_state_pair(mig->state);
+	struct vfio_mig_pair to = vfio_mig_state_pair(next);
+	bool lowers = to.level < from.level;
+	struct file *file;
+	int ret = 0;
+
+	if (lowers)
+		ret = mig->ops->suspend(mig, to.level);
+	else if (to.level > from.level)
+		ret = mig->ops->resume(mig, to.level);
+	if (ret)
+		return ERR_PTR(ret);
+
+	file = vfio_mig_change_stream(mig, from.stream, to.stream);
+	if (!IS_ERR(file)) {
+		mig->state = next;
+		return file;
+	}
+	if (lowers && mig->ops->resume(mig, from.level))
+		mig->state = VFIO_DEVICE_STATE_ERROR;
+	return file;
+}
+
+static struct file *vfio_mig_walk(struct vfio_mig *mig, enum vfio_device_mig_state state)
+{
+	enum vfio_device_mig_state next;
+	struct file *file = NULL;
+	int ret;
+
+	/* The kernel's table must not be asked about ERROR; only a reset ends it. */
+	if (mig->state == VFIO_DEVICE_STATE_ERROR)
+		return ERR_PTR(-EINVAL);
+	while (mig->state != state) {
+		ret = vfio_mig_get_next_state(mig->vdev, mig->state, state, &next);
+		if (ret)
+			return ERR_PTR(ret);
+		if (mig->detached)
+			return ERR_PTR(-ENODEV);
+		file = vfio_mig_step(mig, next);
+		if (IS_ERR(file))
+			break;
+	}
+	return file;
+}
+
+/**
+ * vfio_mig_set_state() - &vfio_migration_ops.migration_set_state
+ * @mig: the device
+ * @state: state to go to, by any number of arcs
+ *
+ * Context: process context, may sleep for as long as the device takes.
+ * Return: the data FD's file if @state transfers data and was not left, which
+ * the caller owns; NULL; or an error: -EINVAL for a forbidden arc, which touches
+ * nothing, -ENODEV when the firmware is out of reach, -ENOMEM, or what the
+ * driver returned.
+ */
+struct file *vfio_mig_set_state(struct vfio_mig *mig, enum vfio_device_mig_state state)
+{
+	struct file *file;
+
+	guard(vfio_mig)(mig);
+	file = vfio_mig_walk(mig, state);
+	if (IS_ERR(file)) {
+		mig->errors++;
+		mig->last_error = PTR_ERR(file);
+		mig->last_error_from = mig->state;
+		mig->last_error_to = state;
+	}
+	return file;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_set_state, "VFIO_MIG");
+
+/**
+ * vfio_mig_get_state() - &vfio_migration_ops.migration_get_state
+ * @mig: the device
+ * @state: where to put the state
+ *
+ * Context: process context.
+ * Return: 0.
+ */
+int vfio_mig_get_state(struct vfio_mig *mig, enum vfio_device_mig_state *state)
+{
+	guard(vfio_mig)(mig);
+	*state = mig->state;
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_get_state, "VFIO_MIG");
+
+/**
+ * vfio_mig_get_data_size() - &vfio_migration_ops.migration_get_data_size
+ * @mig: the device
+ * @stop_copy_bytes: where to put the estimate, in bytes, never 0
+ *
+ * Context: process context.
+ * Return: 0, -ENODEV when the firmware is out of reach, -EIO in ERROR, or what
+ * the driver returned.
+ */
+int vfio_mig_get_data_size(struct vfio_mig *mig, unsigned long *stop_copy_bytes)
+{
+	struct vfio_mig_estimate estimate = {};
+	int ret;
+
+	guard(vfio_mig)(mig);
+	if (mig->detached)
+		return -ENODEV;
+	if (mig->state == VFIO_DEVICE_STATE_ERROR)
+		return -EIO;
+	ret = mig->ops->estimate(mig, &estimate);
+	if (ret)
+		return ret;
+	*stop_copy_bytes = max(estimate.stop_copy_bytes, 1);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_get_data_size, "VFIO_MIG");

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A session: the data FD, its buffers, and its end.
+ *
+ * The device and the file hold a reference each. The device lets go first when
+ * the state machine leaves the session, or at reset, close or loss of the
+ * device; from then on no driver code is reached through the file, which
+ * answers -ENODEV for as long as it stays open.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+
+#include "vfio_mig_private.h"
+
+/**
+ * vfio_mig_stream_device() - the device of a session
+ * @st: a session that has not ended
+ *
+ * Context: any.
+ * Return: the device.
+ */
+struct vfio_mig *vfio_mig_stream_device(const struct vfio_mig_stream *st)
+{
+	return st->mig;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_stream_device, "VFIO_MIG");
+
+/**
+ * vfio_mig_stream_priv() - the driver's memory of a session
+ * @st: the session
+ *
+ * Context: any.
+ * Return: &vfio_mig_ops.stream_size bytes, zeroed when the session began.
+ */
+void *vfio_mig_stream_priv(struct vfio_mig_stream *st)
+{
+	return st->priv;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_stream_priv, "VFIO_MIG");
+
+static bool vfio_mig_stream_saves(const struct vfio_mig_stream *st)
+{
+	return st->mode != VFIO_MIG_STREAM_RESUMING;
+}
+
+/* The pool is what bounds the memory of a session. */
+int vfio_mig_stream_add_buf(struct vfio_mig_stream *st, struct vfio_mig_buf *buf)
+{
+	if (st->pool_count == ARRAY_SIZE(st->pool))
+		return -ENOSPC;
+	st->pool[st->pool_count++] = buf;
+	return 0;
+}
+
+static void vfio_mig_stream_free_bufs(struct vfio_mig_stream *st)
+{
+	scoped_guard(spinlock_irqsave, &st->queue_lock) {
+		INIT_LIST_HEAD(&st->ready);
+		INIT_LIST_HEAD(&st->spare);
+	}
+	while (st->pool_count)
+		vfio_mig_buf_free(st->pool[--st->pool_count]);
+}
+
+static void vfio_mig_stream_destroy(struct kref *ref)
+{
+	struct vfio_mig_stream *st = container_of(ref, struct vfio_mig_stream, ref);
+
+	vfio_mig_stream_free_bufs(st);
+	mutex_destroy(&st->call_lock);
+	mutex_destroy(&st->io_lock);
+	kfree(st);
+}
+
+static struct vfio_mig_stream *vfio_mig_stream_alloc(struct vfio_mig *mig,
+						     enum vfio_mig_stream_mode mode)
+{
+	struct vfio_mig_stream *st;
+
+	st = kzalloc(sizeof(*st) + mig->ops->stream_size, GFP_KERNEL_ACCOUNT);
+	if (!st)
+		return NULL;
+	kref_init(&st->ref);
+	st->mode = mode;
+	st->mig = mig;
+	init_waitqueue_head(&st->wait);
+	mutex_init(&st->io_lock);
+	mutex_init(&st->call_lock);
+	spin_lock_init(&st->queue_lock);
+	INIT_LIST_HEAD(&st->ready);
+	INIT_LIST_HEAD(&st->spare);
+	INIT_WORK(&st->produce, vfio_mig_save_produce);
+	return st;
+}
+
+/* Why the session can go no further; the first reason stays. */
+void vfio_mig_stream_fail(struct vfio_mig_stream *st, int status)
+{
+	scoped_guard(spinlock_irqsave, &st->queue_lock) {
+		if (!st->status)
+			st->status = status;
+	}
+	wake_up_all(&st->wait);
+}
+
+int vfio_mig_stream_status(struct vfio_mig_stream *st)
+{
+	guard(spinlock_irqsave)(&st->queue_lock);
+	return st->status;
+}
+
+int vfio_mig_stream_lock_io(struct vfio_mig_stream *st, const struct kiocb *iocb)
+{
+	if ((iocb->ki_flags & IOCB_NOWAIT) || (iocb->ki_filp->f_flags & O_NONBLOCK))
+		return mutex_trylock(&st->io_lock) ? 0 : -EAGAIN;
+	return mutex_lock_interruptible(&st->io_lock);
+}
+
+/*
+ * Whoever is last to use the buffers of a session that ended frees them. If the
+ * end falls between the test and the unlock they stay until the file is closed.
+ */
+void vfio_mig_stream_unlock_io(struct vfio_mig_stream *st)
+{
+	bool ended;
+
+	scoped_guard(spinlock_irqsave, &st->queue_lock)
+		ended = st->ended;
+	if (ended)
+		vfio_mig_stream_free_bufs(st);
+	mutex_unlock(&st->io_lock);
+}
+
+static int vfio_mig_stream_release(struct inode *inode, struct file *file)
+{
+	struct vfio_mig_stream *st = file->private_data;
+
+	scoped_guard(spinlock_irqsave, &st->queue_lock)
+		st->released = true;
+	kref_put(&st->ref, vfio_mig_stream_destroy);
+	return 0;
+}
+
+static const struct file_operations vfio_mig_save_fops = {
+	.owner = THIS_MODULE,
+	.read_iter = vfio_mig_save_read_iter,
+	.poll = vfio_mig_save_poll,
+	.release = vfio_mig_stream_release,
+};
+
+static const struct file_operations vfio_mig_load_fops = {
+	.owner = THIS_MODULE,
+	.write_iter = vfio_mig_load_write_iter,
+	.poll = vfio_mig_load_poll,
+	.release = vfio_mig_stream_release,
+};
+
+static struct file *vfio_mig_stream_file(struct vfio_mig_stream *st)
+{
+	bool saves = vfio_mig_stream_saves(st);
+	struct file *file;
+
+	file = anon_inode_getfile("vfio-mig", saves ? &vfio_mig_save_fops : &vfio_mig_load_fops,
+				  st, saves ? O_RDONLY : O_WRONLY);
+	if (IS_ERR(file))
+		return file;
+	kref_get(&st->ref);
+	stream_open(file->f_inode, file);
+	if (saves)
+		file->f_mode |= FMODE_NOWAIT;
+	return file;
+}
+
+/* Give the driver back what it holds: the last calls into it. */
+static void vfio_mig_stream_retire(struct vfio_mig_stream *st)
+{
+	const struct vfio_mig_ops *ops = st->mig->ops;
+
+	lockdep_assert_held(&st->call_lock);
+	for (unsigned int i = 0; i < st->pool_count; i++)
+		vfio_mig_buf_retire(st, st->pool[i]);
+	if (ops->stream_fini)
+		ops->stream_fini(st);
+	st->mig = NULL;
+}
+
+static int vfio_mig_stream_begin(struct vfio_mig_stream *st)
+{
+	const struct vfio_mig_ops *ops = st->mig->ops;
+	int ret;
+
+	if (ops->stream_init) {
+		ret = ops->stream_init(st);
+		if (ret)
+			return ret;
+	}
+	if (vfio_mig_stream_saves(st))
+		ret = vfio_mig_save_start(st, st->mode == VFIO_MIG_STREAM_STOP_COPY);
+	else
+		ret = vfio_mig_load_start(st);
+	if (!ret)
+		return 0;
+	guard(mutex)(&st->call_lock);
+	vfio_mig_stream_retire(st);
+	return ret;
+}
+
+/* No record is read, written, produced or applied after this. */
+static void vfio_mig_stream_detach(struct vfio_mig_stream *st)
+{
+	scoped_guard(mutex, &st->call_lock)
+		vfio_mig_stream_retire(st);
+	scoped_guard(spinlock_irqsave, &st->queue_lock)
+		st->ended = true;
+	if (mutex_trylock(&st->io_lock))
+		vfio_mig_stream_unlock_io(st);
+	kref_put(&st->ref, vfio_mig_stream_destroy);
+}
+
+static void vfio_mig_stream_account(struct vfio_mig *mig, struct vfio_mig_stream *st)
+{
+	int status = vfio_mig_stream_status(st);
+
+	if (status && status != -ENODEV) {
+		mig->errors++;
+		mig->last_error = status;
+		mig->last_error_from = mig->state;
+		mig->last_error_to = mig->state;
+	}
+	if (vfio_mig_stream_saves(st))
+		mig->bytes_saved += READ_ONCE(st->bytes);
+	else
+		mig->bytes_loaded += READ_ONCE(st->bytes);
+}
+
+static void vfio_mig_stream_end(struct vfio_mig *mig, bool abort)
+{
+	struct vfio_mig_stream *st = mig->stream;
+
+	vfio_mig_stream_account(mig, st);
+	scoped_guard(spinlock, &mig->reset_lock)
+		mig->stream = NULL;
+	scoped_guard(spinlock_irqsave, &st->queue_lock)
+		st->status = -ENODEV;
+	wake_up_all(&st->wait);
+
+	if (vfio_mig_stream_saves(st))
+		vfio_mig_save_stop(st, abort);
+	else if (abort)
+		vfio_mig_load_abort(st);
+	vfio_mig_stream_detach(st);
+}
+
+/* Enter a state that transfers data. The caller owns the file. */
+struct file *vfio_mig_stream_start(struct vfio_mig *mig, enum vfio_mig_stream_mode mode)
+{
+	struct vfio_mig_stream *st;
+	struct file *file;
+	int ret;
+
+	lockdep_assert_held(&mig->state_mutex);
+	st = vfio_mig_stream_alloc(mig, mode);
+	if (!st)
+		return ERR_PTR(-ENOMEM);
+	ret = vfio_mig_stream_begin(st);
+	if (ret) {
+		kref_put(&st->ref, vfio_mig_stream_destroy);
+		return ERR_PTR(ret);
+	}
+	scoped_guard(spinlock, &mig->reset_lock)
+		mig->stream = st;
+	file = vfio_mig_stream_file(st);
+	if (IS_ERR(file)) {
+		vfio_mig_stream_end(mig, true);
+		return file;
+	}
+	mig->sessions++;
+	return file;
+}
+
+/* Leave a state that transfers data; fails only if what was loaded is no good. */
+int vfio_mig_stream_stop(struct vfio_mig *mig)
+{
+	struct vfio_mig_stream *st = mig->stream;
+	bool abort = false;
+	int ret;
+
+	lockdep_assert_held(&mig->state_mutex);
+	if (vfio_mig_stream_saves(st)) {
+		abort = !vfio_mig_save_complete(st);
+	} else {
+		ret = vfio_mig_load_finish(st);
+		if (ret) {
+			vfio_mig_stream_fail(st, ret);
+			return ret;
+		}
+	}
+	vfio_mig_stream_end(mig, abort);
+	return 0;
+}
+
+/* End the session, if there is one, whatever state it is in. Cannot fail. */
+void vfio_mig_stream_abort(struct vfio_mig *mig)
+{
+	lockdep_assert_held(&mig->state_mutex);
+	if (mig->stream)
+		vfio_mig_stream_end(mig, true);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vfio-mig: migration for VFIO variant drivers.
+ *
+ * The library owns the state machine, the data FDs, record framing and parsing,
+ * memory limits, and the order of reset, close and loss of the device. A driver
+ * supplies struct vfio_mig_ops. See Documentation/driver-api/vfio-migration.rst.
+ */
+#ifndef LINUX_VFIO_MIG_H
+#define LINUX_VFIO_MIG_H
+
+#include <linux/cleanup.h>
+#include <linux/dma-direction.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/scatterlist.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/vfio.h>
+#include <uapi/linux/vfio_mig.h>
+
+struct dentry;
+struct device;
+struct page;
+struct vfio_mig;
+struct vfio_mig_stream;
+
+/**
+ * enum vfio_mig_run_level - how much of the device runs
+ * @VFIO_MIG_STOPPED: the device state is frozen
+ * @VFIO_MIG_QUIESCED: the device starts no DMA, what others start at it is served
+ * @VFIO_MIG_RUNNING: normal operation
+ */
+enum vfio_mig_run_level {
+	VFIO_MIG_STOPPED,
+	VFIO_MIG_QUIESCED,
+	VFIO_MIG_RUNNING,
+};
+
+/**
+ * struct vfio_mig_buf - memory of one record
+ * @pages: the pages, in the order of the payload
+ * @nr_pages: number of valid entries in @pages
+ * @max_pages: number of entries that @pages has room for; library only
+ * @length: bytes of payload
+ * @sgt: scatter list over @pages while the buffer is mapped
+ * @dma_dev: device that the buffer is mapped for, or NULL
+ * @dma_dir: direction of that mapping
+ * @ready: library only: went through buf_init, so it can be used again
+ * @header: library only: encoded record header
+ * @node: library only: the list that the buffer is in
+ *
+ * Owned by the library. A driver may use it between the call that passes it in
+ * and the one that ends the use: vfio_mig_save_push() and its siblings, or the
+ * return from load_record(). A driver that needs more members embeds this
+ * structure first in its own and says how large that is in
+ * &vfio_mig_ops.buf_size.
+ */
+struct vfio_mig_buf {
+	struct page **pages;
+	unsigned int nr_pages;
+	unsigned int max_pages;
+	size_t length;
+	struct sg_table sgt;
+	struct device *dma_dev;
+	enum dma_data_direction dma_dir;
+	bool ready;
+	struct vfio_mig_record_header header;
+	struct list_head node;
+};
+
+/**
+ * struct vfio_mig_estimate - how much data the device expects to produce
+ * @stop_copy_bytes: upper estimate of what STOP_COPY will produce
+ */
+struct vfio_mig_estimate {
+	u64 stop_copy_bytes;
+};
+
+/**
+ * struct vfio_mig_ops - what a driver supplies
+ *
+ * All members run in process context and may sleep, but must not touch user
+ * memory. Where no other lock is named the caller holds the vfio_mig guard. None
+ * is called after vfio_mig_detach() returned, until vfio_mig_attach().
+ */
+struct vfio_mig_ops {
+	/** @max_record: largest payload of a record that the device can load, in bytes */
+	u64 max_record;
+	/** @load_tags: BIT(tag) for each tag that @load_record understands */
+	u32 load_tags;
+	/** @buf_size: size of the driver's buffer structure, 0 for struct vfio_mig_buf */
+	size_t buf_size;
+	/** @stream_size: size of the memory behind vfio_mig_stream_priv(), or 0 */
+	size_t stream_size;
+
+	/**
+	 * @suspend: Lower the run level.
+	 * VFIO_MIG_QUIESCED: on return the device has no DMA of its own
+	 * outstanding and starts none. VFIO_MIG_STOPPED: on return the device
+	 * state does not change any more. Only VFIO_MIG_STOPPED is asked for
+	 * without VFIO_MIGRATION_P2P.
+	 * Return: 0, or -errno with the run level unchanged.
+	 */
+	int (*suspend)(struct vfio_mig *mig, enum vfio_mig_run_level to);
+
+	/**
+	 * @resume: Raise the run level.
+	 * Return: 0, or -errno with the run level unchanged.
+	 */
+	int (*resume)(struct vfio_mig *mig, enum vfio_mig_run_level to);
+
+	/**
+	 * @stream_init: A session begins. Allocate what it needs as a whole.
+	 * Optional.
+	 * Return: 0 or -errno; on error no other stream op follows.
+	 */
+	int (*stream_init)(struct vfio_mig_stream *st);
+
+	/**
+	 * @stream_fini: The session is over and its buffers have gone through
+	 * @buf_fini. Undo @stream_init. Optional.
+	 */
+	void (*stream_fini)(struct vfio_mig_stream *st);
+
+	/**
+	 * @save_begin: Get ready to save. Provide buffers with
+	 * vfio_mig_save_buffers(), queue what has to come first with
+	 * vfio_mig_save_blob(). @final: the device is stopped.
+	 * Return: 0, or -errno which ends the session; @save_end is not called
+	 * then.
+	 */
+	int (*save_begin)(struct vfio_mig_stream *st, bool final);
+
+	/**
+	 * @save_next: Start to produce one record into @buf.
+	 * Must not wait for the device. Ends with exactly one call of
+	 * vfio_mig_save_push(), vfio_mig_save_eof() or vfio_mig_save_fail(), now
+	 * or later, from any context. The next call comes after that.
+	 * Context: a worker, no lock held.
+	 */
+	void (*save_next)(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
+
+	/**
+	 * @save_end: Saving is over, @abort tells whether before the end of the
+	 * data. On return what @save_next started has ended and will call
+	 * nothing any more. Cannot fail.
+	 */
+	void (*save_end)(struct vfio_mig_stream *st, bool abort);
+
+	/**
+	 * @load_begin: Get ready to load. Optional.
+	 * Return: 0, or -errno which ends the session; @load_end is not called
+	 * then.
+	 */
+	int (*load_begin)(struct vfio_mig_stream *st);
+
+	/**
+	 * @load_record: Apply one complete record.
+	 * @buf went through @buf_init; it holds &vfio_mig_buf.length bytes, at
+	 * least 1 and at most @max_record.
+	 * Context: the writer's context, serialised with all other ops of the
+	 * stream. The vfio_mig guard is NOT held.
+	 * Return: 0, or -errno, which write() returns and which fails the
+	 * stream.
+	 */
+	int (*load_record)(struct vfio_mig_stream *st, u32 tag, struct vfio_mig_buf *buf);
+
+	/**
+	 * @load_end: Loading is over. @abort: the data is incomplete or wrong,
+	 * drop everything; the result is ignored. Optional.
+	 * Return: 0, or -errno if the state is not usable.
+	 */
+	int (*load_end)(struct vfio_mig_stream *st, bool abort);
+
+	/**
+	 * @buf_init: Make a buffer usable by the device, e.g. with
+	 * vfio_mig_buf_map(). Its size is fixed until @buf_fini. Optional.
+	 * Context: as for the op that needs the buffer.
+	 */
+	int (*buf_init)(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
+
+	/** @buf_fini: Undo @buf_init. The device does not use the buffer. */
+	void (*buf_fini)(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
+
+	/**
+	 * @estimate: Tell how much data to expect. Called in every state but
+	 * ERROR. Must not report zero bytes.
+	 */
+	int (*estimate)(struct vfio_mig *mig, struct vfio_mig_estimate *estimate);
+
+	/** @reset: The device was reset and runs, its sessions are over. Optional. */
+	void (*reset)(struct vfio_mig *mig);
+};
+
+/**
+ * struct vfio_mig - migration side of a VFIO device
+ * @vdev: the device; constant
+ * @ops: the driver's operations; constant, NULL if the device cannot migrate
+ * @state_mutex: protects everything up to @reset_lock. Taken only through the
+ *	guard, whose release runs a deferred reset.
+ * @state: state as the uAPI names it
+ * @stream: the open session, or NULL
+ * @detached: the device's firmware is out of reach
+ * @errors: number of failed arcs and sessions
+ * @last_error: -errno of the last one
+ * @last_error_from: state at that time
+ * @last_error_to: state that was asked for
+ * @bytes_saved: payload and headers that users read, over all sessions
+ * @bytes_loaded: likewise, that users wrote
+ * @sessions: number of sessions so far
+ * @reset_lock: protects @deferred_reset, and @stream against a reset
+ * @deferred_reset: a reset came while somebody owned @state_mutex
+ * @debugfs: directory of the device
+ *
+ * Lock order, outermost first::
+ *
+ *	vfio_mig::state_mutex
+ *	  stream call_lock (mutex): driver ops of the session against its end
+ *	    stream queue_lock (irq): lists of buffers, status; leaf
+ *	  vfio_mig::reset_lock
+ *	    stream queue_lock
+ *	stream io_lock (mutex): readers and writers among themselves
+ *	  user memory (mmap_lock, the device's memory_lock)
+ *	  stream call_lock
+ *
+ * A reset holds the device's memory_lock and may come at any time: it only ever
+ * tries state_mutex, and nobody holds state_mutex or call_lock while touching
+ * user memory. What ends a session never takes io_lock, except by trylock.
+ */
+struct vfio_mig {
+	struct vfio_device *vdev;
+	const struct vfio_mig_ops *ops;
+
+	struct mutex state_mutex; /* state and session */
+	enum vfio_device_mig_state state;
+	struct vfio_mig_stream *stream;
+	bool detached;
+	u64 errors;
+	int last_error;
+	enum vfio_device_mig_state last_error_from;
+	enum vfio_device_mig_state last_error_to;
+	u64 bytes_saved;
+	u64 bytes_loaded;
+	u64 sessions;
+
+	spinlock_t reset_lock; /* a reset against the owner of state_mutex */
+	bool deferred_reset;
+
+	struct dentry *debugfs;
+};
+
+int vfio_mig_init(struct vfio_mig *mig, struct vfio_device *vdev, const struct vfio_mig_ops *ops);
+void vfio_mig_fini(struct vfio_mig *mig);
+void vfio_mig_register(struct vfio_mig *mig);
+void vfio_mig_unregister(struct vfio_mig *mig);
+void vfio_mig_open(struct vfio_mig *mig);
+void vfio_mig_close(struct vfio_mig *mig);
+void vfio_mig_reset_done(struct vfio_mig *mig);
+void vfio_mig_detach(struct vfio_mig *mig);
+void vfio_mig_attach(struct vfio_mig *mig);
+
+struct file *vfio_mig_set_state(struct vfio_mig *mig, enum vfio_device_mig_state state);
+int vfio_mig_get_state(struct vfio_mig *mig, enum vfio_device_mig_state *state);
+int vfio_mig_get_data_size(struct vfio_mig *mig, unsigned long *stop_copy_bytes);
+
+void vfio_mig_lock(struct vfio_mig *mig);
+void vfio_mig_unlock(struct vfio_mig *mig);
+DEFINE_GUARD(vfio_mig, struct vfio_mig *, vfio_mig_lock(_T), vfio_mig_unlock(_T))
+
+/* Sessions */
+struct vfio_mig *vfio_mig_stream_device(const struct vfio_mig_stream *st);
+void *vfio_mig_stream_priv(struct vfio_mig_stream *st);
+
+/* Saving */
+
+/* What a driver asks for in vfio_mig_save_buffers() when the device does not care. */
+#define VFIO_MIG_RECORD_SIZE	(8UL << 20)
+
+int vfio_mig_save_buffers(struct vfio_mig_stream *st, size_t size, unsigned int count);
+int vfio_mig_save_blob(struct vfio_mig_stream *st, u32 tag, u32 flags, const void *data,
+		       size_t length);
+void vfio_mig_save_push(struct vfio_mig_stream *st, struct vfio_mig_buf *buf, u32 tag, u32 flags,
+			size_t length);
+void vfio_mig_save_eof(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
+void vfio_mig_save_fail(struct vfio_mig_stream *st, struct vfio_mig_buf *buf, int error);
+
+/* Buffers */
+size_t vfio_mig_buf_capacity(const struct vfio_mig_buf *buf);
+int vfio_mig_buf_map(struct vfio_mig_buf *buf, struct device *dev, enum dma_data_direction dir);
+void vfio_mig_buf_unmap(struct vfio_mig_buf *buf);
+void vfio_mig_buf_sync_for_cpu(struct vfio_mig_buf *buf);
+void vfio_mig_buf_sync_for_device(struct vfio_mig_buf *buf);
+size_t vfio_mig_buf_read(const struct vfio_mig_buf *buf, size_t offset, void *to, size_t length);
+size_t vfio_mig_buf_write(struct vfio_mig_buf *buf, size_t offset, const void *from, size_t length);
+
+#endif /* LINUX_VFIO_MIG_H */
