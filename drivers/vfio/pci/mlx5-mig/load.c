@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Loading: each image is applied as it comes, in the order of the stream.
+ *
+ * The firmware checks what is in an image; what is said around it, the library
+ * has checked.
+ */
+#include "mlx5mig.h"
+
+/* &vfio_mig_ops.load_begin */
+int mlx5mig_load_begin(struct vfio_mig_stream *st)
+{
+	struct mlx5mig_session *session = vfio_mig_stream_priv(st);
+
+	session->direction = DMA_TO_DEVICE;
+	return 0;
+}
+
+/* &vfio_mig_ops.load_record */
+int mlx5mig_load_record(struct vfio_mig_stream *st, u32 tag, struct vfio_mig_buf *buf)
+{
+	struct mlx5mig_session *session = vfio_mig_stream_priv(st);
+	int ret;
+
+	vfio_mig_buf_sync_for_device(buf);
+	ret = mlx5mig_cmd_load(session->dev, to_mlx5mig_buffer(buf)->mkey, buf->length);
+	vfio_mig_buf_sync_for_cpu(buf);
+	return ret;
+}
