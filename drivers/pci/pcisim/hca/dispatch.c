@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The opcodes, as a table, and the commands that concern the firmware itself.
+ *
+ * Every command runs under pcisim_hca::lock. A handler finds at least the fixed
+ * part of its input, and a zeroed output in which the words that it does not
+ * set keep their zero. On failure only status and syndrome go out.
+ */
+#include <linux/mlx5/driver.h>
+
+#include "hca.h"
+
+struct hca_opcode {
+	u16 opcode;
+	u16 in_len;
+	u16 out_len;
+	u8 (*handler)(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+};
+
+static u8 hca_accept(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	return MLX5_CMD_STAT_OK;
+}
+
+static u8 hca_enable_hca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u16 id = MLX5_GET(enable_hca_in, cmd->in, function_id);
+	struct pcisim_hca_vhca *vhca = pcisim_hca_vhca_find(hca, id);
+
+	if (id > HCA_MAX_VFS)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_FUNCTION_ID);
+	/* The driver enables a VF before PCI does: there may be no VHCA yet. */
+	if (vhca)
+		pcisim_hca_vhca_reset(vhca);
+	__set_bit(id, &hca->enabled);
+	return MLX5_CMD_STAT_OK;
+}
+
+static u8 hca_disable_hca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u16 id = MLX5_GET(disable_hca_in, cmd->in, function_id);
+	struct pcisim_hca_vhca *vhca = pcisim_hca_vhca_find(hca, id);
+
+	if (id > HCA_MAX_VFS)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_FUNCTION_ID);
+	if (vhca)
+		pcisim_hca_vhca_reset(vhca);
+	__clear_bit(id, &hca->enabled);
+	if (!id) {
+		pcisim_hca_eqs_destroy(hca);
+		pcisim_hca_objects_destroy(hca);
+		pcisim_hca_objects_init(hca);
+	}
+	return MLX5_CMD_STAT_OK;
+}
+
+static u8 hca_query_issi(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	MLX5_SET(query_issi_out, cmd->out, supported_issi_dw0, BIT(0) | BIT(1));
+	return MLX5_CMD_STAT_OK;
+}
+
+static u8 hca_set_issi(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	if (MLX5_GET(set_issi_in, cmd->in, current_issi) > 1)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_ISSI);
+	return MLX5_CMD_STAT_OK;
+}
+
+/* This firmware needs no memory of the host: zero pages, always. */
+static u8 hca_query_pages(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u16 op_mod = pcisim_hca_op_mod(cmd);
+
+	if (op_mod < MLX5_QUERY_PAGES_IN_OP_MOD_BOOT_PAGES ||
+	    op_mod > MLX5_QUERY_PAGES_IN_OP_MOD_REGULAR_PAGES)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_QUERY_PAGES);
+	MLX5_SET(query_pages_out, cmd->out, function_id,
+		 MLX5_GET(query_pages_in, cmd->in, function_id));
+	return MLX5_CMD_STAT_OK;
+}
+
+static u8 hca_query_adapter(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	static const char psid[] = "PCISIM0000000001";
+	void *adapter = MLX5_ADDR_OF(query_adapter_out, cmd->out, query_adapter_struct);
+
+	static_assert(sizeof(psid) - 1 == MLX5_FLD_SZ_BYTES(query_adapter_param_block,
+							    vsd_contd_psid));
+	/* the vendor's IEEE identifier */
+	MLX5_SET(query_adapter_param_block, adapter, ieee_vendor_id, 0x0002c9);
+	memcpy(MLX5_ADDR_OF(query_adapter_param_block, adapter, vsd_contd_psid), psid,
+	       sizeof(psid) - 1);
+	return MLX5_CMD_STAT_OK;
+}
+
+/* The one register that the driver cannot do without; it takes the host's byte order. */
+static u8 hca_access_reg(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	if (MLX5_GET(access_register_in, cmd->in, register_id) != MLX5_REG_HOST_ENDIANNESS ||
+	    pcisim_hca_op_mod(cmd) != MLX5_ACCESS_REGISTER_IN_OP_MOD_WRITE)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_OP_ERR, HCA_SYND_REGISTER);
+	return MLX5_CMD_STAT_OK;
+}
+
+#define OPCODE(_opcode, _name, _handler) {					\
+	.opcode = MLX5_CMD_OP_##_opcode,					\
+	.in_len = MLX5_ST_SZ_BYTES(_name##_in),					\
+	.out_len = MLX5_ST_SZ_BYTES(_name##_out),				\
+	.handler = _handler,							\
+}
+
+static const struct hca_opcode hca_opcodes[] = {
+	OPCODE(QUERY_HCA_CAP, query_hca_cap, pcisim_hca_query_hca_cap),
+	OPCODE(QUERY_ADAPTER, query_adapter, hca_query_adapter),
+	OPCODE(INIT_HCA, init_hca, hca_accept),
+	OPCODE(TEARDOWN_HCA, teardown_hca, hca_accept),
+	OPCODE(ENABLE_HCA, enable_hca, hca_enable_hca),
+	OPCODE(DISABLE_HCA, disable_hca, hca_disable_hca),
+	OPCODE(QUERY_PAGES, query_pages, hca_query_pages),
+	OPCODE(SET_HCA_CAP, set_hca_cap, pcisim_hca_set_hca_cap),
+	OPCODE(QUERY_ISSI, query_issi, hca_query_issi),
+	OPCODE(SET_ISSI, set_issi, hca_set_issi),
+	OPCODE(SUSPEND_VHCA, suspend_vhca, pcisim_hca_suspend_vhca),
+	OPCODE(RESUME_VHCA, resume_vhca, pcisim_hca_resume_vhca),
+	OPCODE(QUERY_VHCA_MIGRATION_STATE, query_vhca_migration_state,
+	       pcisim_hca_query_vhca_migration_state),
+	OPCODE(SAVE_VHCA_STATE, save_vhca_state, pcisim_hca_save_vhca_state),
+	OPCODE(LOAD_VHCA_STATE, load_vhca_state, pcisim_hca_load_vhca_state),
+	OPCODE(CREATE_MKEY, create_mkey, pcisim_hca_create_mkey),
+	OPCODE(DESTROY_MKEY, destroy_mkey, pcisim_hca_destroy_mkey),
+	OPCODE(CREATE_EQ, create_eq, pcisim_hca_create_eq),
+	OPCODE(DESTROY_EQ, destroy_eq, pcisim_hca_destroy_eq),
+	OPCODE(ALLOC_PD, alloc_pd, pcisim_hca_alloc_pd),
+	OPCODE(DEALLOC_PD, dealloc_pd, pcisim_hca_dealloc_pd),
+	OPCODE(ALLOC_UAR, alloc_uar, pcisim_hca_alloc_uar),
+	OPCODE(DEALLOC_UAR, dealloc_uar, pcisim_hca_dealloc_uar),
+	OPCODE(ACCESS_REG, access_register, hca_access_reg),
+};
+
+static const struct hca_opcode *hca_opcode_find(u16 opcode)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(hca_opcodes); i++) {
+		if (hca_opcodes[i].opcode == opcode)
+			return &hca_opcodes[i];
+	}
+	return NULL;
+}
+
+static u8 hca_dispatch(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u16 opcode = MLX5_GET(enable_hca_in, cmd->in, opcode);
+	const struct hca_opcode *entry = hca_opcode_find(opcode);
+
+	lockdep_assert_held(&hca->lock);
+
+	if (opcode == READ_ONCE(hca->fail_opcode) &&
+	    atomic_dec_if_positive(&hca->fail_times) >= 0)
+		return pcisim_hca_fail(cmd, READ_ONCE(hca->fail_status), HCA_SYND_INJECTED);
+	if (!entry) {
+		atomic_inc(&hca->unknown_commands);
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_OP_ERR, HCA_SYND_OPCODE);
+	}
+	if (cmd->in_len < entry->in_len)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_INP_LEN_ERR, HCA_SYND_IN_LENGTH);
+	if (!test_bit(0, &hca->enabled) && opcode != MLX5_CMD_OP_ENABLE_HCA)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_SYS_STATE_ERR,
+				       HCA_SYND_NOT_ENABLED);
+	cmd->out_len = entry->out_len;
+	return entry->handler(hca, cmd);
+}
+
+void pcisim_hca_dispatch(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u8 status;
+
+	guard(mutex)(&hca->lock);
+	status = hca_dispatch(hca, cmd);
+	if (!status)
+		return;
+	cmd->out_len = MLX5_ST_SZ_BYTES(enable_hca_out);
+	memset(cmd->out, 0, cmd->out_len);
+	MLX5_SET(enable_hca_out, cmd->out, status, status);
+	MLX5_SET(enable_hca_out, cmd->out, syndrome, cmd->syndrome);
+}

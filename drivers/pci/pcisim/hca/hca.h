@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of pcisim-hca share.
+ *
+ * A struct pcisim_hca is the firmware behind a PF, a struct pcisim_hca_vhca the
+ * state of one VF: its engine and its bulk state, which is all that migrates.
+ *
+ * Lock order:
+ *   pcisim_hca::lock           which VHCAs exist and which functions are enabled;
+ *                              held for a whole command, so that no VHCA goes away
+ *                              under it
+ *     pcisim_hca_vhca::lock    everything that a reset of the VF changes; held over
+ *                              the engine's DMA, so that a SUSPEND waits for it
+ *
+ * Fields without a lock are constant or belong to the thread of the PF, in which
+ * doorbell, run and reset take turns.
+ */
+#ifndef PCISIM_HCA_H
+#define PCISIM_HCA_H
+
+#include <linux/atomic.h>
+#include <linux/cleanup.h>
+#include <linux/idr.h>
+#include <linux/ktime.h>
+#include <linux/mlx5/device.h>
+#include <linux/mlx5/mlx5_ifc.h>
+#include <linux/mutex.h>
+#include <linux/sizes.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include "../pcisim.h"
+#include "hca_abi.h"
+
+#define HCA_MAX_VFS		7
+#define HCA_MSIX_VECTORS	8
+#define HCA_BAR_SIZE		SZ_1M
+/* init segment, UAR pages and engine lie below, the pending bits above */
+#define HCA_MSIX_TABLE		SZ_512K
+
+/* EQ numbers have 8 bits; this many is what the capabilities announce. */
+#define HCA_MAX_EQS		64
+#define HCA_LOG_MAX_EQ_SIZE	16
+#define HCA_LOG_MAX_PD		16
+
+#define HCA_MAX_STATE		SZ_1G
+/* with more than enough for what describes the state in it */
+#define HCA_MAX_IMAGE		(HCA_MAX_STATE + HCA_MAX_STATE / 256)
+#define HCA_MIN_CHUNK		SZ_4K
+#define HCA_MAX_CHUNK		SZ_64M
+
+/* Enough for a migration buffer of twice the largest state. */
+#define HCA_MKEY_MAX_PAGES	(2 * (HCA_MAX_STATE >> MLX5_ADAPTER_PAGE_SHIFT))
+#define HCA_MAX_IN		(MLX5_ST_SZ_BYTES(create_mkey_in) + \
+				 HCA_MKEY_MAX_PAGES * sizeof(__be64))
+#define HCA_MAX_OUT		MLX5_ST_SZ_BYTES(query_hca_cap_out)
+
+enum pcisim_hca_setting {
+	HCA_STATE_SIZE,
+	HCA_MIGRATION,
+	HCA_MIGRATABLE,
+	HCA_CHUNK_SIZE,
+	HCA_SETTINGS
+};
+
+/* One number for each place that fails a command, for the driver's log. */
+enum pcisim_hca_syndrome {
+	HCA_SYND_INJECTED = 0x500001,
+	HCA_SYND_OPCODE,
+	HCA_SYND_IN_LENGTH,
+	HCA_SYND_NOT_ENABLED,
+	HCA_SYND_FUNCTION_ID,
+	HCA_SYND_CAP_TYPE,
+	HCA_SYND_ISSI,
+	HCA_SYND_QUERY_PAGES,
+	HCA_SYND_REGISTER,
+
+	HCA_SYND_EQ_GEOMETRY = 0x500101,
+	HCA_SYND_EQ_VECTOR,
+	HCA_SYND_EQ_SECOND_CMD_EQ,
+	HCA_SYND_EQ_LIMIT,
+	HCA_SYND_EQ_NUMBER,
+	HCA_SYND_UAR_LIMIT,
+	HCA_SYND_UAR_NUMBER,
+	HCA_SYND_PD_LIMIT,
+	HCA_SYND_PD_NUMBER,
+	HCA_SYND_PD_IN_USE,
+	HCA_SYND_MKEY_MODE,
+	HCA_SYND_MKEY_LENGTH,
+	HCA_SYND_MKEY_LIMIT,
+	HCA_SYND_MKEY_NUMBER,
+	HCA_SYND_MKEY_TOO_SHORT,
+	HCA_SYND_DMA,
+
+	HCA_SYND_VHCA_ID = 0x500201,
+	HCA_SYND_VHCA_NOT_ENABLED,
+	HCA_SYND_OP_MOD,
+	HCA_SYND_SUSPEND_LEVEL,
+	HCA_SYND_RESUME_LEVEL,
+	HCA_SYND_CHUNK_MODE,
+	HCA_SYND_NOT_TRACKED,
+	HCA_SYND_SAVE_RUNNING,
+	HCA_SYND_SAVE_SUSPENDED,
+	HCA_SYND_SAVE_SIZE,
+	HCA_SYND_LOAD_RUNNING,
+	HCA_SYND_LOAD_SIZE,
+	HCA_SYND_LOAD_ORDER,
+	HCA_SYND_LOAD_STREAM,
+	HCA_SYND_NO_MEMORY,
+
+	HCA_SYND_IMAGE_MAGIC = 0x500301,
+	HCA_SYND_IMAGE_VERSION,
+	HCA_SYND_IMAGE_GEOMETRY,
+	HCA_SYND_IMAGE_LENGTH,
+	HCA_SYND_IMAGE_CRC,
+	HCA_SYND_IMAGE_STATE_SIZE,
+	HCA_SYND_IMAGE_EXTENT,
+};
+
+/* A command on its way through the firmware; both buffers are 8-byte aligned. */
+struct pcisim_hca_cmd {
+	const void *in;
+	u32 in_len;
+	void *out;
+	u32 out_len;
+	u32 syndrome;
+};
+
+struct pcisim_hca_eq;
+struct pcisim_hca_mkey;
+
+struct pcisim_hca {
+	struct pcisim_function *fn;
+	u32 health_counter;
+	__be64 out[HCA_MAX_OUT / sizeof(__be64)];
+
+	struct pcisim_hca_eq *eqs[HCA_MAX_EQS];
+	struct pcisim_hca_eq *cmd_eq;
+	struct ida uars;
+	struct xarray pds;
+	struct xarray mkeys;
+	u64 mkey_pages;
+
+	struct mutex lock;			/* see the top of this file */
+	struct pcisim_hca_vhca *vhcas[HCA_MAX_VFS];
+	unsigned long enabled;			/* bit: function id */
+
+	/* debugfs; each stands alone */
+	atomic_t commands;
+	atomic_t unknown_commands;
+	u16 fail_opcode;
+	u8 fail_status;
+	atomic_t fail_times;
+};
+
+/* The part of the state that an engine has; also how an image carries it. */
+struct pcisim_hca_engine_image {
+	__le64 ring;
+	__le64 next;
+	__le32 entries;
+	__le32 period;
+	__le32 ctrl;
+	__le32 status;
+	__le32 vector;
+	__le32 reserved;
+};
+
+/* The bulk state and what of it the next image has to carry. */
+struct pcisim_hca_bulk {
+	u64 size;
+	u64 room;				/* bytes behind data, never less than size */
+	void *data;
+	unsigned long *dirty;			/* bit: page */
+};
+
+#define HCA_BULK_SHIFT		12
+#define HCA_BULK_PAGE		BIT(HCA_BULK_SHIFT)
+
+/* Entries the engine writes at most each time it runs. */
+#define HCA_ENGINE_BATCH	512
+
+struct pcisim_hca_engine {
+	u64 next;
+	bool active;
+	bool error;
+	ktime_t due;
+	__le64 batch[HCA_ENGINE_BATCH];
+};
+
+enum pcisim_hca_level {
+	HCA_RUNNING,
+	HCA_INITIATOR_SUSPENDED,
+	HCA_SUSPENDED,
+};
+
+enum pcisim_hca_save_mode {
+	HCA_SAVE_NONE,
+	HCA_SAVE_TRACKING,			/* what changes goes into the next image */
+	HCA_SAVE_DRAINING,			/* suspended, further chunks to come */
+};
+
+struct pcisim_hca_vhca {
+	struct pcisim_hca *hca;
+	struct pcisim_function *fn;
+	u64 state_size;				/* of the bulk state after a reset */
+	u64 chunk_size;				/* of an image, 0 without chunk mode */
+
+	struct mutex lock;			/* see the top of this file */
+	enum pcisim_hca_level level;
+	struct pcisim_hca_engine engine;
+	struct pcisim_hca_bulk *bulk;
+
+	enum pcisim_hca_save_mode save_mode;
+	bool save_chunks;			/* the driver's last query wanted chunks */
+	u64 save_stream;
+	u32 save_sequence;
+	u64 saved_size;				/* with saved_engine: what went out last */
+	struct pcisim_hca_engine_image saved_engine;
+
+	u64 load_stream;
+	u32 load_sequence;
+	struct pcisim_hca_bulk *shadow;		/* of a state that came in parts so far */
+
+	atomic_t saves;
+	atomic_t loads;
+};
+
+/* One image on its way out. */
+struct pcisim_hca_save {
+	u64 stream;
+	u32 sequence;				/* 0 starts a stream with a full state */
+	u64 room;
+	bool partial;				/* what does not fit may follow later */
+	u32 length;				/* result */
+	bool more;				/* result: the state is not complete yet */
+};
+
+/* Opcode, op_mod, status and syndrome have the same place in every command. */
+static inline u16 pcisim_hca_op_mod(const struct pcisim_hca_cmd *cmd)
+{
+	return MLX5_GET(suspend_vhca_in, cmd->in, op_mod);
+}
+
+static inline u8 pcisim_hca_fail(struct pcisim_hca_cmd *cmd, u8 status,
+				 enum pcisim_hca_syndrome syndrome)
+{
+	cmd->syndrome = syndrome;
+	return status;
+}
+
+/* main.c */
+struct pcisim_hca_vhca *pcisim_hca_vhca_find(struct pcisim_hca *hca, unsigned int id);
+
+/* iseg.c */
+void pcisim_hca_iseg_init(struct pcisim_hca *hca);
+u64 pcisim_hca_iseg_queue(struct pcisim_hca *hca);
+void pcisim_hca_iseg_tick(struct pcisim_hca *hca);
+
+/* cmdq.c */
+void pcisim_hca_doorbell(struct pcisim_hca *hca, u32 value);
+
+/* dispatch.c */
+void pcisim_hca_dispatch(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+
+/* caps.c */
+u8 pcisim_hca_query_hca_cap(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_set_hca_cap(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+
+/* eq.c */
+u8 pcisim_hca_create_eq(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_destroy_eq(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+void pcisim_hca_eq_complete(struct pcisim_hca *hca, unsigned int slot);
+void pcisim_hca_eqs_destroy(struct pcisim_hca *hca);
+
+/* objects.c */
+u8 pcisim_hca_alloc_uar(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_dealloc_uar(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_alloc_pd(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_dealloc_pd(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_create_mkey(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_destroy_mkey(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+struct pcisim_hca_mkey *pcisim_hca_mkey_find(struct pcisim_hca *hca, u32 key);
+u64 pcisim_hca_mkey_length(const struct pcisim_hca_mkey *mkey);
+int pcisim_hca_mkey_read(struct pcisim_hca *hca, const struct pcisim_hca_mkey *mkey,
+			 u64 offset, void *to, size_t len);
+int pcisim_hca_mkey_write(struct pcisim_hca *hca, const struct pcisim_hca_mkey *mkey,
+			  u64 offset, const void *from, size_t len);
+void pcisim_hca_objects_init(struct pcisim_hca *hca);
+void pcisim_hca_objects_destroy(struct pcisim_hca *hca);
+
+/* vhca.c */
+u8 pcisim_hca_suspend_vhca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_resume_vhca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_query_vhca_migration_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_save_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+u8 pcisim_hca_load_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+void pcisim_hca_vhca_reset(struct pcisim_hca_vhca *vhca);
+
+/* image.c */
+u64 pcisim_hca_image_full_size(const struct pcisim_hca_vhca *vhca, u64 *total);
+u64 pcisim_hca_image_delta_size(struct pcisim_hca_vhca *vhca, u64 *total);
+u8 pcisim_hca_image_save(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
+			 const struct pcisim_hca_mkey *mkey, struct pcisim_hca_save *save);
+u8 pcisim_hca_image_load(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
+			 const void *image, u32 length);
+
+/* bulk.c */
+struct pcisim_hca_bulk *pcisim_hca_bulk_alloc(u64 size, u64 room);
+void pcisim_hca_bulk_free(struct pcisim_hca_bulk *bulk);
+int pcisim_hca_bulk_resize(struct pcisim_hca_bulk **bulk, u64 size, u64 room);
+void pcisim_hca_bulk_reset(struct pcisim_hca_bulk **bulk, u64 size);
+void pcisim_hca_bulk_mark(struct pcisim_hca_bulk *bulk, u64 offset, u64 len);
+
+DEFINE_FREE(pcisim_hca_bulk, struct pcisim_hca_bulk *, pcisim_hca_bulk_free(_T))
+
+static inline unsigned long pcisim_hca_bulk_pages(u64 size)
+{
+	return DIV_ROUND_UP_ULL(size, HCA_BULK_PAGE);
+}
+
+/* engine.c */
+unsigned int pcisim_hca_engine_run(struct pcisim_hca_vhca *vhca);
+void pcisim_hca_engine_reset(struct pcisim_hca_vhca *vhca);
+void pcisim_hca_engine_resume(struct pcisim_hca_vhca *vhca);
+void pcisim_hca_engine_save(struct pcisim_hca_vhca *vhca,
+			    struct pcisim_hca_engine_image *image);
+void pcisim_hca_engine_load(struct pcisim_hca_vhca *vhca,
+			    const struct pcisim_hca_engine_image *image);
+
+/* debugfs.c */
+void pcisim_hca_debugfs(struct pcisim_hca *hca, struct dentry *dir);
+void pcisim_hca_vhca_debugfs(struct pcisim_hca_vhca *vhca, struct dentry *dir);
+
+#endif /* PCISIM_HCA_H */

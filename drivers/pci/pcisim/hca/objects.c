@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * UAR pages, protection domains and memory keys.
+ *
+ * A memory key is a list of pages in the address space of the PF. It pins its
+ * protection domain: a driver that frees them in the wrong order hears of it.
+ * Only the PF's thread gets here, so there is no lock.
+ */
+#include <linux/slab.h>
+
+#include "hca.h"
+
+/* A UAR is a page of the BAR: behind the init segment, before the MSI-X table. */
+#define UAR_FIRST		0x10
+#define UAR_LAST		(HCA_MSIX_TABLE / PAGE_SIZE - 1)
+
+#define PD_LIMIT		XA_LIMIT(1, BIT(HCA_LOG_MAX_PD) - 1)
+
+#define MKEY_LIMIT		XA_LIMIT(1, SZ_64K)
+/* pages behind all keys: 32 GiB, which is 64 MiB of translations */
+#define MKEY_TOTAL_PAGES	(16 * (u64)HCA_MKEY_MAX_PAGES)
+
+struct pcisim_hca_mkey {
+	u8 variant;
+	u32 pd;
+	u64 length;
+	u32 page_count;
+	u64 pages[] __counted_by(page_count);
+};
+
+u8 pcisim_hca_alloc_uar(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	int uar = ida_alloc_range(&hca->uars, UAR_FIRST, UAR_LAST, GFP_KERNEL);
+
+	if (uar < 0)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_LIM_ERR, HCA_SYND_UAR_LIMIT);
+	MLX5_SET(alloc_uar_out, cmd->out, uar, uar);
+	return MLX5_CMD_STAT_OK;
+}
+
+u8 pcisim_hca_dealloc_uar(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u32 uar = MLX5_GET(dealloc_uar_in, cmd->in, uar);
+
+	if (!ida_exists(&hca->uars, uar))
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_ERR, HCA_SYND_UAR_NUMBER);
+	ida_free(&hca->uars, uar);
+	return MLX5_CMD_STAT_OK;
+}
+
+/* The entry of a protection domain counts its keys. */
+u8 pcisim_hca_alloc_pd(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u32 pd;
+
+	if (xa_alloc(&hca->pds, &pd, xa_mk_value(0), PD_LIMIT, GFP_KERNEL))
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_LIM_ERR, HCA_SYND_PD_LIMIT);
+	MLX5_SET(alloc_pd_out, cmd->out, pd, pd);
+	return MLX5_CMD_STAT_OK;
+}
+
+u8 pcisim_hca_dealloc_pd(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u32 pd = MLX5_GET(dealloc_pd_in, cmd->in, pd);
+	void *keys = xa_load(&hca->pds, pd);
+
+	if (!keys)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_ERR, HCA_SYND_PD_NUMBER);
+	if (xa_to_value(keys))
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_RES_BUSY, HCA_SYND_PD_IN_USE);
+	xa_erase(&hca->pds, pd);
+	return MLX5_CMD_STAT_OK;
+}
+
+/* Replacing a value needs no memory: this cannot fail. */
+static void pd_count_key(struct pcisim_hca *hca, u32 pd, int change)
+{
+	unsigned long keys = xa_to_value(xa_load(&hca->pds, pd));
+
+	xa_store(&hca->pds, pd, xa_mk_value(keys + change), GFP_KERNEL);
+}
+
+static struct pcisim_hca_mkey *mkey_new(const struct pcisim_hca_cmd *cmd, u64 length, u32 pages)
+{
+	const __be64 *list = MLX5_ADDR_OF(create_mkey_in, cmd->in, klm_pas_mtt);
+	struct pcisim_hca_mkey *mkey = kvzalloc(struct_size(mkey, pages, pages), GFP_KERNEL);
+
+	if (!mkey)
+		return NULL;
+	mkey->page_count = pages;
+	mkey->length = length;
+	/* the low bits are permissions */
+	for (u32 i = 0; i < pages; i++)
+		mkey->pages[i] = be64_to_cpu(list[i]) & ~(u64)(MLX5_ADAPTER_PAGE_SIZE - 1);
+	return mkey;
+}
+
+u8 pcisim_hca_create_mkey(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	const void *mkc = MLX5_ADDR_OF(create_mkey_in, cmd->in, memory_key_mkey_entry);
+	u32 octwords = MLX5_GET(create_mkey_in, cmd->in, translations_octword_actual_size);
+	u64 length = MLX5_GET64(mkc, mkc, len);
+	u32 pd = MLX5_GET(mkc, mkc, pd);
+	u32 pages, index;
+
+	if (MLX5_GET(mkc, mkc, access_mode_1_0) != MLX5_MKC_ACCESS_MODE_MTT ||
+	    MLX5_GET(mkc, mkc, access_mode_4_2) || MLX5_GET64(mkc, mkc, start_addr) ||
+	    MLX5_GET(mkc, mkc, log_page_size) != MLX5_ADAPTER_PAGE_SHIFT)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_MKEY_MODE);
+	if (!length || length > (u64)HCA_MKEY_MAX_PAGES << MLX5_ADAPTER_PAGE_SHIFT)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_MKEY_LENGTH);
+	pages = DIV_ROUND_UP_ULL(length, MLX5_ADAPTER_PAGE_SIZE);
+	if (octwords < DIV_ROUND_UP(pages, 2) ||
+	    cmd->in_len < MLX5_ST_SZ_BYTES(create_mkey_in) + pages * sizeof(__be64))
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_INP_LEN_ERR, HCA_SYND_IN_LENGTH);
+	if (!xa_load(&hca->pds, pd))
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_ERR, HCA_SYND_PD_NUMBER);
+	if (hca->mkey_pages + pages > MKEY_TOTAL_PAGES)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_LIM_ERR, HCA_SYND_MKEY_LIMIT);
+
+	struct pcisim_hca_mkey *mkey __free(kvfree) = mkey_new(cmd, length, pages);
+	if (!mkey)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_NO_RES_ERR, HCA_SYND_NO_MEMORY);
+	mkey->variant = MLX5_GET(mkc, mkc, mkey_7_0);
+	mkey->pd = pd;
+	if (xa_alloc(&hca->mkeys, &index, mkey, MKEY_LIMIT, GFP_KERNEL))
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_LIM_ERR, HCA_SYND_MKEY_LIMIT);
+	retain_and_null_ptr(mkey);
+	hca->mkey_pages += pages;
+	pd_count_key(hca, pd, 1);
+	MLX5_SET(create_mkey_out, cmd->out, mkey_index, index);
+	return MLX5_CMD_STAT_OK;
+}
+
+u8 pcisim_hca_destroy_mkey(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u32 index = MLX5_GET(destroy_mkey_in, cmd->in, mkey_index);
+	struct pcisim_hca_mkey *mkey = xa_erase(&hca->mkeys, index);
+
+	if (!mkey)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_ERR, HCA_SYND_MKEY_NUMBER);
+	pd_count_key(hca, mkey->pd, -1);
+	hca->mkey_pages -= mkey->page_count;
+	kvfree(mkey);
+	return MLX5_CMD_STAT_OK;
+}
+
+struct pcisim_hca_mkey *pcisim_hca_mkey_find(struct pcisim_hca *hca, u32 key)
+{
+	struct pcisim_hca_mkey *mkey = xa_load(&hca->mkeys, key >> 8);
+
+	return mkey && mkey->variant == (key & 0xff) ? mkey : NULL;
+}
+
+u64 pcisim_hca_mkey_length(const struct pcisim_hca_mkey *mkey)
+{
+	return mkey->length;
+}
+
+/* The piece at @offset that lies in one page, as an address and a length. */
+static size_t mkey_piece(const struct pcisim_hca_mkey *mkey, u64 offset, size_t len,
+			 u64 *address)
+{
+	u32 in_page = offset % MLX5_ADAPTER_PAGE_SIZE;
+
+	if (offset >= mkey->length || len > mkey->length - offset)
+		return 0;
+	*address = mkey->pages[offset >> MLX5_ADAPTER_PAGE_SHIFT] + in_page;
+	return min_t(size_t, len, MLX5_ADAPTER_PAGE_SIZE - in_page);
+}
+
+int pcisim_hca_mkey_read(struct pcisim_hca *hca, const struct pcisim_hca_mkey *mkey,
+			 u64 offset, void *to, size_t len)
+{
+	size_t piece;
+	u64 address;
+	int ret;
+
+	for (; len; len -= piece, offset += piece, to += piece) {
+		piece = mkey_piece(mkey, offset, len, &address);
+		if (!piece)
+			return -EFAULT;
+		ret = pcisim_dma_read(hca->fn, address, to, piece);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int pcisim_hca_mkey_write(struct pcisim_hca *hca, const struct pcisim_hca_mkey *mkey,
+			  u64 offset, const void *from, size_t len)
+{
+	size_t piece;
+	u64 address;
+	int ret;
+
+	for (; len; len -= piece, offset += piece, from += piece) {
+		piece = mkey_piece(mkey, offset, len, &address);
+		if (!piece)
+			return -EFAULT;
+		ret = pcisim_dma_write(hca->fn, address, from, piece);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+void pcisim_hca_objects_init(struct pcisim_hca *hca)
+{
+	ida_init(&hca->uars);
+	xa_init_flags(&hca->pds, XA_FLAGS_ALLOC1);
+	xa_init_flags(&hca->mkeys, XA_FLAGS_ALLOC1);
+	hca->mkey_pages = 0;
+}
+
+/* Whatever a driver has left behind. */
+void pcisim_hca_objects_destroy(struct pcisim_hca *hca)
+{
+	struct pcisim_hca_mkey *mkey;
+	unsigned long index;
+
+	xa_for_each(&hca->mkeys, index, mkey)
+		kvfree(mkey);
+	xa_destroy(&hca->mkeys);
+	xa_destroy(&hca->pds);
+	ida_destroy(&hca->uars);
+}

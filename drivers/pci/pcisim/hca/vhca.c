@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The migration commands and the state of a VHCA that they move through.
+ *
+ *   level                    reached by              a VF then
+ *   RUNNING                  reset, RESUME           does everything
+ *   INITIATOR_SUSPENDED      SUSPEND, RESUME         starts no DMA
+ *   SUSPENDED                SUSPEND                 does nothing; SAVE and LOAD
+ *
+ * A step that does not start from the level before it fails with status 9. So
+ * does a SAVE that does not fit what went before; the driver takes status 9 of
+ * a SAVE while the VF runs as a reason to send the full state in the end.
+ */
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "hca.h"
+
+/* Streams end with the level that they belong to. */
+static void vhca_end_streams(struct pcisim_hca_vhca *vhca)
+{
+	lockdep_assert_held(&vhca->lock);
+
+	vhca->save_mode = HCA_SAVE_NONE;
+	vhca->load_sequence = 0;
+	pcisim_hca_bulk_free(vhca->shadow);
+	vhca->shadow = NULL;
+}
+
+/* After power-on, FLR, ENABLE_HCA and DISABLE_HCA. Cannot fail. */
+void pcisim_hca_vhca_reset(struct pcisim_hca_vhca *vhca)
+{
+	guard(mutex)(&vhca->lock);
+	vhca_end_streams(vhca);
+	vhca->level = HCA_RUNNING;
+	vhca->save_chunks = false;
+	pcisim_hca_bulk_reset(&vhca->bulk, vhca->state_size);
+	pcisim_hca_engine_reset(vhca);
+}
+
+/* All five commands have the number of the VHCA in the same place. */
+static struct pcisim_hca_vhca *vhca_of(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u16 id = MLX5_GET(suspend_vhca_in, cmd->in, vhca_id);
+	struct pcisim_hca_vhca *vhca = pcisim_hca_vhca_find(hca, id);
+
+	if (!vhca)
+		cmd->syndrome = HCA_SYND_VHCA_ID;
+	else if (!test_bit(id, &hca->enabled))
+		cmd->syndrome = HCA_SYND_VHCA_NOT_ENABLED;
+	else
+		return vhca;
+	return NULL;
+}
+
+u8 pcisim_hca_suspend_vhca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	struct pcisim_hca_vhca *vhca = vhca_of(hca, cmd);
+	enum pcisim_hca_level from;
+
+	if (!vhca)
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+
+	switch (pcisim_hca_op_mod(cmd)) {
+	case MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_INITIATOR:
+		from = HCA_RUNNING;
+		break;
+	case MLX5_SUSPEND_VHCA_IN_OP_MOD_SUSPEND_RESPONDER:
+		from = HCA_INITIATOR_SUSPENDED;
+		break;
+	default:
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_OP_MOD);
+	}
+
+	/* The engine writes under this lock: nothing is in flight once we have it. */
+	guard(mutex)(&vhca->lock);
+	if (vhca->level != from)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
+				       HCA_SYND_SUSPEND_LEVEL);
+	vhca->level = from + 1;
+	return MLX5_CMD_STAT_OK;
+}
+
+u8 pcisim_hca_resume_vhca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	struct pcisim_hca_vhca *vhca = vhca_of(hca, cmd);
+	enum pcisim_hca_level from;
+
+	if (!vhca)
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+
+	switch (pcisim_hca_op_mod(cmd)) {
+	case MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_RESPONDER:
+		from = HCA_SUSPENDED;
+		break;
+	case MLX5_RESUME_VHCA_IN_OP_MOD_RESUME_INITIATOR:
+		from = HCA_INITIATOR_SUSPENDED;
+		break;
+	default:
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_OP_MOD);
+	}
+
+	guard(mutex)(&vhca->lock);
+	if (vhca->level != from)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
+				       HCA_SYND_RESUME_LEVEL);
+	vhca->level = from - 1;
+	if (from == HCA_SUSPENDED)
+		vhca_end_streams(vhca);
+	else
+		pcisim_hca_engine_resume(vhca);
+	return MLX5_CMD_STAT_OK;
+}
+
+u8 pcisim_hca_query_vhca_migration_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	bool chunks = MLX5_GET(query_vhca_migration_state_in, cmd->in, chunk);
+	struct pcisim_hca_vhca *vhca = vhca_of(hca, cmd);
+	u64 size, total;
+
+	if (!vhca)
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+	if (chunks && !vhca->chunk_size)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_CHUNK_MODE);
+
+	guard(mutex)(&vhca->lock);
+	if (MLX5_GET(query_vhca_migration_state_in, cmd->in, incremental)) {
+		if (vhca->save_mode == HCA_SAVE_NONE)
+			return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
+					       HCA_SYND_NOT_TRACKED);
+		vhca->save_chunks = chunks;
+		size = pcisim_hca_image_delta_size(vhca, &total);
+	} else {
+		vhca->save_chunks = chunks;
+		size = pcisim_hca_image_full_size(vhca, &total);
+	}
+	MLX5_SET(query_vhca_migration_state_out, cmd->out, required_umem_size, size);
+	MLX5_SET64(query_vhca_migration_state_out, cmd->out, remaining_total_size, total);
+	return MLX5_CMD_STAT_OK;
+}
+
+/* The memory of a SAVE or LOAD; their inputs have the same layout. */
+static struct pcisim_hca_mkey *vhca_memory(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u32 key = MLX5_GET(save_vhca_state_in, cmd->in, mkey);
+	u32 size = MLX5_GET(save_vhca_state_in, cmd->in, size);
+	struct pcisim_hca_mkey *mkey = pcisim_hca_mkey_find(hca, key);
+
+	if (!mkey)
+		cmd->syndrome = HCA_SYND_MKEY_NUMBER;
+	else if (size > pcisim_hca_mkey_length(mkey))
+		cmd->syndrome = HCA_SYND_MKEY_TOO_SHORT;
+	else
+		return mkey;
+	return NULL;
+}
+
+/*
+ * A driver that leaves PRE_COPY for RUNNING ends the tracking with a SAVE of
+ * nothing, and may have no memory for it.
+ */
+static u8 vhca_stop_tracking(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd)
+{
+	if (vhca->save_mode != HCA_SAVE_TRACKING)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
+				       HCA_SYND_SAVE_RUNNING);
+	vhca->save_mode = HCA_SAVE_NONE;
+	return MLX5_CMD_STAT_OK;
+}
+
+static enum pcisim_hca_syndrome vhca_save_forbidden(const struct pcisim_hca_vhca *vhca,
+						    bool incremental, bool track)
+{
+	if (track && vhca->level == HCA_SUSPENDED)
+		return HCA_SYND_SAVE_SUSPENDED;
+	if (!track && vhca->level != HCA_SUSPENDED)
+		return HCA_SYND_SAVE_RUNNING;
+	if (incremental && vhca->save_mode == HCA_SAVE_NONE)
+		return HCA_SYND_NOT_TRACKED;
+	return 0;
+}
+
+/*
+ * While the VF runs the state may grow between the driver's query and its SAVE:
+ * what does not fit then goes into the next image. The last ones must fit.
+ */
+static u8 vhca_save(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
+		    const struct pcisim_hca_mkey *mkey, bool incremental, bool track)
+{
+	struct pcisim_hca_save save = {
+		.stream = incremental ? vhca->save_stream : get_random_u64(),
+		.sequence = incremental ? vhca->save_sequence : 0,
+		.room = MLX5_GET(save_vhca_state_in, cmd->in, size),
+		.partial = track,
+	};
+	u64 next, total;
+	u8 status;
+
+	status = pcisim_hca_image_save(vhca, cmd, mkey, &save);
+	if (status)
+		return status;
+
+	vhca->save_stream = save.stream;
+	vhca->save_sequence = save.sequence + 1;
+	if (track)
+		vhca->save_mode = HCA_SAVE_TRACKING;
+	else
+		vhca->save_mode = save.more ? HCA_SAVE_DRAINING : HCA_SAVE_NONE;
+	atomic_inc(&vhca->saves);
+
+	next = vhca->save_mode == HCA_SAVE_DRAINING ? pcisim_hca_image_delta_size(vhca, &total) : 0;
+	MLX5_SET(save_vhca_state_out, cmd->out, actual_image_size, save.length);
+	MLX5_SET(save_vhca_state_out, cmd->out, next_required_umem_size, next);
+	return MLX5_CMD_STAT_OK;
+}
+
+u8 pcisim_hca_save_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	bool incremental = MLX5_GET(save_vhca_state_in, cmd->in, incremental);
+	bool track = MLX5_GET(save_vhca_state_in, cmd->in, set_track);
+	struct pcisim_hca_vhca *vhca = vhca_of(hca, cmd);
+	enum pcisim_hca_syndrome forbidden;
+	struct pcisim_hca_mkey *mkey;
+
+	if (!vhca)
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+
+	guard(mutex)(&vhca->lock);
+	if (!incremental && !track && vhca->level != HCA_SUSPENDED)
+		return vhca_stop_tracking(vhca, cmd);
+	forbidden = vhca_save_forbidden(vhca, incremental, track);
+	if (forbidden)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR, forbidden);
+	mkey = vhca_memory(hca, cmd);
+	if (!mkey)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	return vhca_save(vhca, cmd, mkey, incremental, track);
+}
+
+u8 pcisim_hca_load_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	u32 size = MLX5_GET(load_vhca_state_in, cmd->in, size);
+	struct pcisim_hca_vhca *vhca = vhca_of(hca, cmd);
+	struct pcisim_hca_mkey *mkey;
+	u8 status;
+
+	if (!vhca)
+		return MLX5_CMD_STAT_BAD_RES_ERR;
+
+	guard(mutex)(&vhca->lock);
+	if (vhca->level != HCA_SUSPENDED)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
+				       HCA_SYND_LOAD_RUNNING);
+	if (!size || size > HCA_MAX_IMAGE)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_LOAD_SIZE);
+	mkey = vhca_memory(hca, cmd);
+	if (!mkey)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+
+	/* A copy, so that what has been verified is what is applied. */
+	void *image __free(kvfree) = __vmalloc(size, GFP_KERNEL | __GFP_RETRY_MAYFAIL |
+					       __GFP_NOWARN);
+	if (!image)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_NO_RES_ERR, HCA_SYND_NO_MEMORY);
+	if (pcisim_hca_mkey_read(hca, mkey, 0, image, size))
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_INT_ERR, HCA_SYND_DMA);
+
+	status = pcisim_hca_image_load(vhca, cmd, image, size);
+	if (status)
+		return status;
+	vhca->save_mode = HCA_SAVE_NONE;
+	atomic_inc(&vhca->loads);
+	return MLX5_CMD_STAT_OK;
+}
