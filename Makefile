@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# vfio-mig: builds the modules against a kernel (KDIR=), or hands over to the
+# bench, which makes everything else it needs itself.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+BENCH := tools/testing/selftests/vfio/bench/run
+
+# Variables of the bench; a value on make's command line or in the environment.
+export KERNEL TESTS KVER MIRROR TIMEOUT
+
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO))
+
+.PHONY: all modules modules_install check demo lint vm in-tree clean distclean help
+
+all: modules
+
+modules modules_install:
+	@test -e $(KDIR)/Makefile || \
+		{ echo "no kernel to build against in $(KDIR): install its headers or give KDIR=" >&2; exit 1; }
+	+$(kbuild) $@
+
+check demo lint vm in-tree:
+	@$(BENCH) $@
+
+clean:
+	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean,@echo "no kernel in $(KDIR), nothing was built with it")
+
+distclean:
+	@$(BENCH) $@
+
+help:
+	@echo 'Modules, against the running kernel or KDIR=<headers or build directory>:'
+	@echo '  all              build the modules (default); MO=<directory> builds outside the tree'
+	@echo '  modules_install  install them'
+	@echo '  clean            remove what was built'
+	@echo 'The bench, as root on Debian 12 or 13; makes all that it needs in a cache:'
+	@echo '  demo             migrate a virtual machine with a simulated VF, live (stock kernel)'
+	@echo '  check            build for both kernels, run the tests on them and the demo'
+	@echo '  lint             sparse, W=1, checkpatch, kernel-doc, layers, scripts'
+	@echo '  in-tree          build everything inside the kernel source, with sparse'
+	@echo '  vm               an interactive shell in a VM with the modules loaded'
+	@echo '  distclean        remove the cache'
+	@echo 'Variables of the bench:'
+	@echo '  KERNEL=stock|project  only this kernel (check), or which one (vm; default stock)'
+	@echo "  TESTS='glob ...'      only the tests that match (check), e.g. TESTS='migration_*'"
+	@echo '  KVER=x.y.z            this kernel instead of the newest on offer'
+	@echo '  MIRROR=<URI>          this Debian mirror instead of the one that apt is configured for'
+	@echo '  XDG_CACHE_HOME=<dir>  the cache is <dir>/vfio-mig'

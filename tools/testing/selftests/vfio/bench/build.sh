@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What is built from this tree for the VMs: the modules for each kernel, the
+# selftests, the demo's guest. All of it below /build of the root directory; the
+# tree itself is mounted read-only there.
+
+JOBS=$(nproc)
+
+kernel_release() {
+	case $1 in
+	stock) echo "$STOCK" ;;
+	project) echo "$PROJECT" ;;
+	esac
+}
+
+# Where modules are built against: headers package or object directory.
+kernel_dir() {
+	case $1 in
+	stock) echo "/usr/src/linux-headers-$STOCK" ;;
+	project) echo "$KOBJ" ;;
+	esac
+}
+
+kernel_image() {
+	case $1 in
+	stock) echo "/boot/vmlinuz-$STOCK" ;;
+	project) echo "$KOBJ/arch/x86/boot/bzImage" ;;
+	esac
+}
+
+kernel_make() {
+	local kernel=$1
+	shift
+	in_root make -C "$(kernel_dir "$kernel")" M=/src MO="/build/modules/$kernel" KCFLAGS=-Werror "$@"
+}
+
+# Modules go to updates/, where modprobe prefers them. The tree is installed
+# again only if a module changed, as depmod reads thousands of files.
+modules_make_and_install() {
+	local kernel=$1 updates
+	updates=$ROOT/lib/modules/$(kernel_release "$kernel")/updates
+
+	mkdir -p "$ROOT/build/modules/$kernel"
+	kernel_make "$kernel" -j"$JOBS" modules || return
+	[ -e "$updates/.installed" ] &&
+		[ -z "$(find "$ROOT/build/modules/$kernel" -name '*.ko' -newer "$updates/.installed")" ] && return
+	rm -rf "$updates"
+	kernel_make "$kernel" -s INSTALL_MOD_DIR=updates modules_install && touch "$updates/.installed"
+}
+
+# build_modules <stock|project>: warnings are errors, they show up here first.
+build_modules() {
+	step "building the modules for the $1 kernel ($(kernel_release "$1"))" "$RESULT/build-modules-$1" \
+		modules_make_and_install "$1"
+}
+
+build_tests() {
+	mkdir -p "$ROOT/build/tests"
+	step "building the selftests" "$RESULT/build-tests" \
+		in_root make -C /src/tools/testing/selftests/vfio KSRC="$KSRC" OUTPUT=/build/tests -j"$JOBS"
+}
+
+build_demo() {
+	mkdir -p "$ROOT/build/demo"
+	step "building the demo's guest" "$RESULT/build-demo" \
+		in_root make -C /src/tools/testing/selftests/vfio/demo/payload OUTPUT=/build/demo
+}

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Common set-up of every job in a bench VM: the modules of the project find
+# their window, and nothing but the tests decides what drives a VF.
+
+cat >/etc/modprobe.d/vfio-mig.conf <<-END
+	options pcisim window_base=0x80000000 window_size=0x20000000
+	install mlx5_ib /bin/false
+END
+ulimit -l unlimited
+
+load_modules() {
+	local module
+
+	for module in vfio_iommu_type1 vfio-pci mlx5_core vfio-mig pcisim pcisim-hca mlx5-vfio-mig; do
+		modprobe "$module" || {
+			echo "cannot load $module"
+			return 1
+		}
+	done
+}

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs the selftests in a bench VM, one after the other, each with a time limit,
+# and leaves for each one its TAP output and a line in /results/counts. The name
+# of the test that is running is in /results/running, so that the outside knows
+# which one took the VM with it.
+#
+# tests.sh <kernel> <seconds for a test> [glob...]
+
+TESTS_DIR=/build/tests
+
+# passed, failed, skipped of a TAP output. What the plan promised and the output
+# does not have counts as one failure, and so does output without a plan.
+tap_counts() {
+	awk '
+		/^ok .*# SKIP/ { skipped++; next }
+		/^ok / { passed++; next }
+		/^not ok / { failed++; next }
+		/^1\.\./ { planned = substr($1, 4); have_plan = 1 }
+		END {
+			if (!have_plan || passed + failed + skipped < planned)
+				failed++
+			print passed + 0, failed + 0, skipped + 0
+		}' "$1"
+}
+
+# A skip on the project kernel hides a failure, unless the test is one for the
+# stock kernel.
+unexpected_skips() {
+	[ "$1" = project ] || return
+	grep '^ok .*# SKIP' "$2" | grep -cv 'stock kernel'
+}
+
+run_test() {
+	local kernel=$1 limit=$2 name=$3 tap=/results/$3.tap start=$SECONDS status passed failed skipped hidden
+
+	echo "$name" >/results/running
+	echo "vfio-mig bench: test $name" >/dev/kmsg
+	timeout -k 10 "$limit" "$TESTS_DIR/$name" >"$tap" 2>&1
+	status=$?
+	read -r passed failed skipped < <(tap_counts "$tap")
+	# Whole programs that skip, or that fail after their last line.
+	[ "$status" = 0 ] || [ "$status" = 4 ] || [ "$failed" -gt 0 ] || failed=1
+	hidden=$(unexpected_skips "$kernel" "$tap")
+	failed=$((failed + ${hidden:-0})) skipped=$((skipped - ${hidden:-0}))
+	echo "$name $passed $failed $skipped $((SECONDS - start))" >>/results/counts
+	rm /results/running
+
+	printf '   %s: %s: %d passed, %d failed, %d skipped (%d s)\n' \
+		"$kernel" "$name" "$passed" "$failed" "$skipped" $((SECONDS - start))
+	[ "$status" != 124 ] || echo "   | ended after $limit s"
+	[ "$failed" = 0 ] || explain_failures "$tap" "$status"
+	sed -n 's/^ok [0-9]* \(.*\)# SKIP/   | skipped: \1/p' "$tap"
+}
+
+# Each failed case with what it printed before, as far as that fits.
+explain_failures() {
+	awk '
+		/^#  RUN / { held = "" ; next }
+		/^# / { held = held "   |   " $0 "\n"; next }
+		/^not ok / { printf "   | %s\n%s", $0, substr(held, 1, 800); shown++; held = "" }
+		/^ok / { held = "" }
+		END { if (!shown) printf "%s", substr(held, 1, 800) }' "$1"
+	echo "   | exit status $2"
+}
+
+wanted() {
+	local name=$1 glob
+	shift
+
+	[ $# = 0 ] && return
+	for glob; do
+		# shellcheck disable=SC2254
+		case $name in
+		$glob | ${glob}_test) return 0 ;;
+		esac
+	done
+	return 1
+}
+
+kernel=$1 limit=$2
+shift 2
+set -f
+for file in $(set +f; echo "$TESTS_DIR"/*_test); do
+	wanted "$(basename "$file")" "$@" && run_test "$kernel" "$limit" "$(basename "$file")"
+done
+[ -e /results/counts ] || echo "no test matches: $*"
+exit 0

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The lint command: static checks of everything in the tree. Each check prints
+# what it runs and its findings; one finding makes the whole a failure.
+
+LINT_BAD=0
+
+# The tree's files that match one of the given find expressions, as seen from
+# inside the root directory.
+lint_files() {
+	(cd "$TREE" && find . -name .git -prune -o -type f \( "$@" \) -printf '/src/%P\n' | sort)
+}
+
+lint_result() {
+	[ -s "$1" ] || return
+	sed 's/^/   /' "$1"
+	LINT_BAD=1
+}
+
+# The headers package lacks the script that C= runs first.
+lint_build() {
+	local common=/usr/src/linux-headers-${STOCK%-amd64}-common helper=scripts/checker-valid.sh
+
+	[ -e "$ROOT$common/$helper" ] || cp "$ROOT$KSRC/$helper" "$ROOT$common/scripts/"
+	rm -rf "$ROOT/build/lint"
+	mkdir -p "$ROOT/build/lint"
+	in_root make -k -C "/usr/src/linux-headers-$STOCK" M=/src MO=/build/lint -j"$JOBS" \
+		C=2 CF="$SPARSE_FLAGS" W=1 modules || echo "error: the build failed"
+}
+
+lint_modules() {
+	local log=$RESULT/build
+
+	step "sparse and gcc with W=1" "$log" lint_build
+	grep -q '^  CHECK ' "$log" || die "sparse did not run, see $log"
+	sparse_findings "$log" >"$RESULT/modules"
+	lint_result "$RESULT/modules"
+}
+
+lint_checkpatch() {
+	say "checkpatch --strict"
+	# shellcheck disable=SC2046
+	in_root perl "$KSRC/scripts/checkpatch.pl" --no-tree --strict --terse --show-types --no-summary \
+		--max-line-length=100 -f $(lint_files -name '*.[chS]' -o -name Makefile -o -name Kbuild -o -name 'Kconfig*') \
+		>"$RESULT/checkpatch" 2>&1
+	lint_result "$RESULT/checkpatch"
+}
+
+lint_kernel_doc() {
+	say "kernel-doc -Wall"
+	# shellcheck disable=SC2046
+	in_root python3 -B "$KSRC/tools/docs/kernel-doc" -none -Wall \
+		$(cd "$TREE" && find drivers include -name '*.[ch]' -printf '/src/%p\n' | sort) >"$RESULT/kernel-doc" 2>&1
+	lint_result "$RESULT/kernel-doc"
+}
+
+lint_layers() {
+	say "layers"
+	mkdir -p "$ROOT/build/modules"
+	rm -rf "$ROOT/build/modules/lint"
+	cp -a "$ROOT/build/lint" "$ROOT/build/modules/lint"
+	layers_check lint >"$RESULT/layers"
+	lint_result "$RESULT/layers"
+	rm -rf "$ROOT/build/modules/lint"
+}
+
+# Files whose first line names the interpreter, or that are sourced by name.
+lint_scripts() {
+	local file
+
+	say "shell and Python scripts"
+	{
+		(cd "$TREE" && grep -rlE '^#!.*(bash|sh)$' --exclude-dir=.git . ; cd "$TREE" && find . -name '*.sh') |
+			sort -u | while read -r file; do
+			bash -n "$TREE/$file" 2>&1
+			in_root shellcheck -s bash -S warning -f gcc -e SC1090,SC1091,SC2034 "/src/$file"
+		done
+		lint_files -name '*.py' | while read -r file; do
+			in_root python3 -B -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$file" 2>&1
+		done
+	} >"$RESULT/scripts"
+	lint_result "$RESULT/scripts"
+}
+
+bench_lint() {
+	root_ready
+	root_ready_full
+	results_new lint
+	lint_modules
+	lint_checkpatch
+	lint_kernel_doc
+	lint_layers
+	lint_scripts
+	[ $LINT_BAD = 0 ] && echo "lint: clean" && return
+	echo "lint: findings, see $RESULT"
+	return 1
+}

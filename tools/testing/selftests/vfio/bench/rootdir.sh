@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The root directory: Debian trixie with kernel and QEMU from its backports. It
+# is both the build environment (chroot) and the root file system of the VMs.
+# It is made under a temporary name and renamed when complete. What only
+# "check", "lint" and "in-tree" need comes in a second stage, marked by a stamp.
+
+SUITE=trixie
+ROOTDIR=$CACHE/root${KVER:+-$KVER}
+
+ROOT_PACKAGES=(
+	gcc libc6-dev linux-libc-dev make python3 kmod busybox-static xz-utils
+	procps iproute2 pciutils qemu-system-x86
+)
+FULL_PACKAGES=(
+	bc bison flex libelf-dev libssl-dev perl sparse shellcheck
+)
+
+install_mmdebstrap() {
+	apt-get -o Acquire::Retries=2 update &&
+		DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends install mmdebstrap debian-archive-keyring
+}
+
+# The Debian mirror this machine itself uses. Nothing is printed if apt does
+# not tell: mmdebstrap then takes its own default.
+host_mirror() {
+	local uri
+
+	# shellcheck disable=SC2016
+	uri=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
+		awk -F'|' '$1 == "Debian" && $2 == "Debian" { print $3; exit }')
+	case $uri in
+	mirror+file:*)
+		uri=/${uri#mirror+file:}
+		awk '!/^#/ && NF { print $1; exit }' "/${uri##+(/)}"
+		;;
+	http:* | https:*) echo "$uri" ;;
+	esac
+}
+
+# Proxy and date checks as configured on this machine, for the apt of the root.
+host_apt_options() {
+	apt-config dump | grep -E '^Acquire::(https?::(Proxy|Timeout)[^ ]*|Check-(Valid-Until|Date)|Retries) ".+";$'
+}
+
+make_base() {
+	local root=$1 options=() line mirror
+
+	while read -r line; do
+		options+=(--aptopt="$line")
+	done < <(host_apt_options)
+	mirror=$(host_mirror)
+	# The backports line repeats the lines that name the release itself.
+	# shellcheck disable=SC2016
+	mmdebstrap --mode=root --variant=apt --skip=cleanup/apt/lists "${options[@]}" \
+		--aptopt='Apt::Install-Recommends "false"' \
+		--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+		--include=ca-certificates \
+		--setup-hook="sed -n 's/ $SUITE / $SUITE-backports /p' \"\$1/etc/apt/sources.list\" >\"\$1/etc/apt/sources.list.d/backports.list\"" \
+		"$SUITE" "$root" ${mirror:+"$mirror"}
+}
+
+# The kernel package's version part, e.g. 7.2.12+deb13-amd64: the newest that
+# backports offers, or the one that KVER= asks for.
+choose_kernel() {
+	in_root apt-cache pkgnames linux-headers- |
+		sed -nE 's/^linux-headers-([0-9]+\.[0-9]+\.[0-9]+\+deb[0-9]+-amd64)$/\1/p' |
+		sort -V | awk -v pin="${KVER:-}" 'pin == "" || index($0, pin "+") == 1' | tail -n 1
+}
+
+kernel_new_enough() {
+	[ "$(printf '7.2\n%s\n' "$1" | sort -V | head -n 1)" = 7.2 ]
+}
+
+# A VM here needs no initramfs from the package hooks, which take longer than
+# all else: an empty package takes the place of the generator.
+install_initramfs_dummy() {
+	in_root sh -ec 'd=$(mktemp -d)
+		mkdir "$d/DEBIAN"
+		printf "%s\n" "Package: no-initramfs" "Version: 1" "Architecture: all" \
+			"Maintainer: none" "Provides: linux-initramfs-tool" \
+			"Description: stands in for an initramfs generator" >"$d/DEBIAN/control"
+		dpkg-deb --build "$d" /tmp/no-initramfs.deb
+		dpkg -i /tmp/no-initramfs.deb
+		rm -r "$d" /tmp/no-initramfs.deb'
+}
+
+install_packages() {
+	in_root dpkg --configure -a &&
+		in_root apt-get -y -t "$SUITE-backports" install "$@" &&
+		in_root apt-get clean
+}
+
+root_make() {
+	local new=$CACHE/root.new kernel
+
+	need_space 4000
+	command -v mmdebstrap >/dev/null || {
+		command -v apt-get >/dev/null || die "mmdebstrap is missing, and without apt-get it cannot be installed"
+		step "installing mmdebstrap" "$CACHE/log/mmdebstrap" install_mmdebstrap
+	}
+	rm -rf --one-file-system "$new"
+	step "making a $SUITE root directory" "$CACHE/log/base" make_base "$new"
+	enter_root "$new"
+	kernel=$(choose_kernel)
+	[ -n "$kernel" ] || die "$SUITE-backports has no kernel${KVER:+ $KVER}"
+	kernel_new_enough "$kernel" || die "kernel $kernel is too old: 7.2 or later is needed"
+	step "preparing the package system" "$CACHE/log/dummy" install_initramfs_dummy
+	step "installing kernel $kernel, QEMU and a compiler" "$CACHE/log/packages" \
+		install_packages "linux-image-$kernel" "linux-headers-$kernel" "${ROOT_PACKAGES[@]}"
+	echo "$kernel" >"$new/etc/vfio-mig-kernel"
+	leave_root
+	mv "$new" "$ROOTDIR" || die "cannot rename $new"
+}
+
+# Stage one: enough to build the modules for the stock kernel and boot it.
+root_ready() {
+	[ -e "$ROOTDIR/etc/vfio-mig-kernel" ] || root_make
+	enter_root "$ROOTDIR"
+	STOCK=$(cat "$ROOT/etc/vfio-mig-kernel")
+}
+
+unpack_source() {
+	in_root sh -ec 'cd /usr/src
+		rm -rf unpack.new && mkdir unpack.new
+		tar -C unpack.new -xf "$1.tar.xz"
+		rm -rf "$1" && mv "unpack.new/$1" "$1" && rmdir unpack.new' - "$1"
+}
+
+# Stage two: the kernel source of exactly the stock kernel's version, and the
+# tools to build and check it. Sets KSRC, a path inside the root directory.
+root_ready_full() {
+	local version source stamp=$ROOT/etc/vfio-mig-source
+
+	if [ ! -e "$stamp" ]; then
+		need_space 4000
+		version=$(in_root dpkg-query -W -f '${Version}' "linux-headers-$STOCK")
+		source=linux-source-$(echo "$STOCK" | grep -oE '^[0-9]+\.[0-9]+')
+		step "installing $source and the checkers" "$CACHE/log/packages-full" \
+			install_packages "$source=$version" "${FULL_PACKAGES[@]}"
+		step "unpacking $source" "$CACHE/log/unpack" unpack_source "$source"
+		echo "$source" >"$stamp"
+	fi
+	KSRC=/usr/src/$(cat "$stamp")
+}
+
+root_versions() {
+	printf 'kernel %s\n' "$(in_root dpkg-query -W -f '${Version}' "linux-headers-$STOCK")"
+	printf 'qemu %s\n' "$(in_root dpkg-query -W -f '${Version}' qemu-system-x86)"
+	printf 'gcc %s\n' "$(in_root gcc -dumpfullversion)"
+}
