@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What every part of the demo needs: its error, bounded waiting, kernel attributes."""
+
+import os
+import time
+
+# seldom enough for a host on which every look takes milliseconds
+POLL_INTERVAL = 0.1
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text is a sentence for the user."""
+
+
+class DemoTimeout(DemoError):
+    """Something that should happen did not."""
+
+
+def wait_until(condition, timeout, what):
+    """Call condition() until it returns something true, and return that."""
+    deadline = time.monotonic() + timeout
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise DemoTimeout(f"{what} did not happen within {timeout} s")
+        time.sleep(POLL_INTERVAL)
+
+
+def read_attribute(path):
+    """Text of an attribute in sysfs, configfs or debugfs."""
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise DemoError(f"cannot read {path}: {error.strerror}") from error
+
+
+def write_attribute(path, value):
+    """Write an attribute in sysfs, configfs or debugfs."""
+    try:
+        # not open(path, "w"), which would try to create an attribute that is missing
+        with os.fdopen(os.open(path, os.O_WRONLY), "wb", buffering=0) as attribute:
+            attribute.write(str(value).encode())
+    except OSError as error:
+        raise DemoError(f"cannot write {value} to {path}: {error.strerror}") from error
