@@ -69,6 +69,8 @@ int pcisim_memory_copy(u64 phys, void *buf, size_t len, bool write)
 static int pcisim_dma_page(struct pcisim_function *fn, u64 iova, void *buf, size_t len, bool write)
 {
 	guard(spinlock_irqsave)(&fn->dma_lock);
+	if (!pcisim_function_bus_master(fn))
+		return -EIO;
 	if (!fn->domain)
 		return -EFAULT;
 	if (fn->domain->type == IOMMU_DOMAIN_IDENTITY)
@@ -80,9 +82,6 @@ static int pcisim_dma(struct pcisim_function *fn, u64 iova, void *buf, size_t le
 {
 	u64 end;
 
-	if (!pcisim_function_bus_master(fn))
-		return -EIO;
-
 	if (check_add_overflow(iova, len, &end)) {
 		atomic64_inc(&fn->stats.dma_faults);
 		return -EFAULT;
@@ -92,10 +91,10 @@ static int pcisim_dma(struct pcisim_function *fn, u64 iova, void *buf, size_t le
 		size_t part = min(len, PAGE_SIZE - offset_in_page(iova));
 		int ret = pcisim_dma_page(fn, iova, buf, part, write);
 
-		if (ret) {
+		if (ret == -EFAULT)
 			atomic64_inc(&fn->stats.dma_faults);
+		if (ret)
 			return ret;
-		}
 		iova += part;
 		buf += part;
 		len -= part;

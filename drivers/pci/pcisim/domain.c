@@ -194,6 +194,8 @@ struct iommu_domain *pcisim_domain_create(u32 flags)
 		return ERR_PTR(-ENOMEM);
 
 	xa_init_flags(&this->pages, XA_FLAGS_LOCK_IRQ | XA_FLAGS_ACCOUNT);
+	/* iommufd calls without the core, which would set the type. */
+	this->domain.type = IOMMU_DOMAIN_UNMANAGED;
 	this->domain.ops = &pcisim_domain_ops;
 	this->domain.pgsize_bitmap = SZ_4K;
 	this->domain.geometry.aperture_end = BIT_ULL(PCISIM_IOVA_BITS) - 1;

@@ -255,6 +255,7 @@ void pcisim_function_free(struct pcisim_function *fn)
 	for (unsigned int i = 0; i < PCISIM_MAX_VFS; i++)
 		if (fn->vfs[i])
 			pcisim_function_free(fn->vfs[i]);
+	fn->host->functions[fn->devfn] = NULL;
 	kfree(fn->vectors);
 	kfree(fn);
 }

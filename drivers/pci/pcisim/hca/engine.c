@@ -11,7 +11,6 @@
 #include <linux/log2.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
-#include <linux/mm.h>
 #include <linux/overflow.h>
 
 #include "hca.h"
@@ -20,7 +19,8 @@
 /* without bus mastering nobody uses the VF */
 #define ENGINE_IDLE_POLL_US	(10 * USEC_PER_MSEC)
 
-#define ENTRY_SIZE		sizeof(__le64)
+/* Entries written at most in each run. */
+#define ENGINE_BATCH		64
 
 struct engine_registers {
 	u64 ring;
@@ -72,8 +72,8 @@ static bool engine_sane(const struct engine_registers *regs)
 	u64 end;
 
 	return is_power_of_2(regs->entries) && regs->entries <= PCISIM_ENGINE_MAX_ENTRIES &&
-	       IS_ALIGNED(regs->ring, ENTRY_SIZE) &&
-	       !check_add_overflow(regs->ring, regs->entries * ENTRY_SIZE, &end) &&
+	       IS_ALIGNED(regs->ring, sizeof(__le64)) &&
+	       !check_add_overflow(regs->ring, regs->entries * sizeof(__le64), &end) &&
 	       (!(regs->ctrl & PCISIM_ENGINE_CTRL_INTERRUPT) || regs->vector < HCA_MSIX_VECTORS);
 }
 
@@ -81,7 +81,7 @@ static bool engine_sane(const struct engine_registers *regs)
 static u32 engine_entries_due(struct pcisim_hca_engine *engine,
 			      const struct engine_registers *regs)
 {
-	u32 batch = min(regs->entries, HCA_ENGINE_BATCH);
+	u32 batch = min(regs->entries, ENGINE_BATCH);
 	ktime_t now = ktime_get();
 	u64 due;
 
@@ -98,40 +98,30 @@ static u32 engine_entries_due(struct pcisim_hca_engine *engine,
 	return due;
 }
 
-/* Entries up to the end of the ring or of a page, which DMA writes all or none of. */
-static u32 engine_piece(const struct engine_registers *regs, u32 index, u32 count)
-{
-	u64 address = regs->ring + index * ENTRY_SIZE;
-	u32 in_page = (PAGE_SIZE - offset_in_page(address)) / ENTRY_SIZE;
-
-	return min3(count, regs->entries - index, in_page);
-}
-
-/* Return true if something was written. */
+/* One write a number, so that it is seen completely or not at all. Return true if any was. */
 static bool engine_write(struct pcisim_hca_vhca *vhca, const struct engine_registers *regs,
 			 u32 count)
 {
 	struct pcisim_hca_engine *engine = &vhca->engine;
-	u32 index, piece, written = 0;
+	bool wrote = false;
+	__le64 entry;
+	u64 index;
 	int ret;
 
 	lockdep_assert_held(&vhca->lock);
 
-	for (; count; count -= piece, written += piece) {
+	for (; count; count--, engine->next++, wrote = true) {
+		entry = cpu_to_le64(engine->next);
 		index = engine->next & (regs->entries - 1);
-		piece = engine_piece(regs, index, count);
-		for (u32 i = 0; i < piece; i++)
-			engine->batch[i] = cpu_to_le64(engine->next + i);
-		ret = pcisim_dma_write(vhca->fn, regs->ring + index * ENTRY_SIZE, engine->batch,
-				       piece * ENTRY_SIZE);
+		ret = pcisim_dma_write(vhca->fn, regs->ring + index * sizeof(entry), &entry,
+				       sizeof(entry));
 		if (ret) {
 			/* Not being a bus master is no fault, just a pause. */
 			engine->error = ret != -EIO;
 			break;
 		}
-		engine->next += piece;
 	}
-	return written;
+	return wrote;
 }
 
 static void engine_work(struct pcisim_hca_vhca *vhca, const struct engine_registers *regs)

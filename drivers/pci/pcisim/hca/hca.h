@@ -176,15 +176,11 @@ struct pcisim_hca_bulk {
 #define HCA_BULK_SHIFT		12
 #define HCA_BULK_PAGE		BIT(HCA_BULK_SHIFT)
 
-/* Entries the engine writes at most each time it runs. */
-#define HCA_ENGINE_BATCH	512
-
 struct pcisim_hca_engine {
 	u64 next;
 	bool active;
 	bool error;
 	ktime_t due;
-	__le64 batch[HCA_ENGINE_BATCH];
 };
 
 enum pcisim_hca_level {
