@@ -105,7 +105,9 @@ struct vfio_mig_ops {
 	int (*suspend)(struct vfio_mig *mig, enum vfio_mig_run_level to);
 
 	/**
-	 * @resume: Raise the run level.
+	 * @resume: Raise the run level. Also called, to VFIO_MIG_RUNNING and
+	 * with the result ignored, after a reset that came in the middle of an
+	 * arc; the device may run already.
 	 * Return: 0, or -errno with the run level unchanged.
 	 */
 	int (*resume)(struct vfio_mig *mig, enum vfio_mig_run_level to);
@@ -209,7 +211,8 @@ struct vfio_mig_ops {
  * @bytes_saved: payload and headers that users read, over all sessions
  * @bytes_loaded: likewise, that users wrote
  * @sessions: number of sessions so far
- * @reset_lock: protects @deferred_reset, and @stream against a reset
+ * @reset_lock: protects the two members below, and @stream against a reset
+ * @resetting: the device is being reset
  * @deferred_reset: a reset came while somebody owned @state_mutex
  * @debugfs: directory of the device
  *
@@ -245,6 +248,7 @@ struct vfio_mig {
 	u64 sessions;
 
 	spinlock_t reset_lock; /* a reset against the owner of state_mutex */
+	bool resetting;
 	bool deferred_reset;
 
 	struct dentry *debugfs;
@@ -256,6 +260,7 @@ void vfio_mig_register(struct vfio_mig *mig);
 void vfio_mig_unregister(struct vfio_mig *mig);
 void vfio_mig_open(struct vfio_mig *mig);
 void vfio_mig_close(struct vfio_mig *mig);
+void vfio_mig_reset_prepare(struct vfio_mig *mig);
 void vfio_mig_reset_done(struct vfio_mig *mig);
 void vfio_mig_detach(struct vfio_mig *mig);
 void vfio_mig_attach(struct vfio_mig *mig);

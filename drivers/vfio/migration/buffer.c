@@ -170,11 +170,12 @@ EXPORT_SYMBOL_NS_GPL(vfio_mig_buf_capacity, "VFIO_MIG");
  */
 int vfio_mig_buf_map(struct vfio_mig_buf *buf, struct device *dev, enum dma_data_direction dir)
 {
+	size_t segment = min(dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
 	int ret;
 
 	ret = sg_alloc_table_from_pages_segment(&buf->sgt, buf->pages, buf->nr_pages, 0,
-						vfio_mig_buf_capacity(buf),
-						dma_get_max_seg_size(dev), GFP_KERNEL_ACCOUNT);
+						vfio_mig_buf_capacity(buf), segment,
+						GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;
 	ret = dma_map_sgtable(dev, &buf->sgt, dir, 0);

@@ -85,6 +85,18 @@ static void vfio_mig_reset_locked(struct vfio_mig *mig)
 		mig->ops->reset(mig);
 }
 
+/*
+ * The reset came while an arc was under way, which may have stopped the device
+ * again after it. If not, the device runs and refuses to be started.
+ */
+static void vfio_mig_deferred_reset(struct vfio_mig *mig)
+{
+	vfio_mig_stream_abort(mig);
+	if (!mig->detached)
+		mig->ops->resume(mig, VFIO_MIG_RUNNING);
+	vfio_mig_reset_locked(mig);
+}
+
 /**
  * vfio_mig_lock() - take the state lock; use guard(vfio_mig)(mig)
  * @mig: the device
@@ -118,9 +130,24 @@ static bool vfio_mig_try_unlock(struct vfio_mig *mig)
 void vfio_mig_unlock(struct vfio_mig *mig)
 {
 	while (!vfio_mig_try_unlock(mig))
-		vfio_mig_reset_locked(mig);
+		vfio_mig_deferred_reset(mig);
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_unlock, "VFIO_MIG");
+
+/**
+ * vfio_mig_reset_prepare() - the device is about to be reset
+ * @mig: the device
+ *
+ * No arc begins until vfio_mig_reset_done().
+ *
+ * Context: process context; the device's memory_lock may be held for write.
+ */
+void vfio_mig_reset_prepare(struct vfio_mig *mig)
+{
+	guard(spinlock)(&mig->reset_lock);
+	mig->resetting = true;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_reset_prepare, "VFIO_MIG");
 
 /**
  * vfio_mig_reset_done() - the device was reset
@@ -135,12 +162,15 @@ EXPORT_SYMBOL_NS_GPL(vfio_mig_unlock, "VFIO_MIG");
 void vfio_mig_reset_done(struct vfio_mig *mig)
 {
 	scoped_guard(spinlock, &mig->reset_lock) {
-		mig->deferred_reset = true;
+		mig->resetting = false;
 		if (mig->stream)
 			vfio_mig_stream_fail(mig->stream, -ENODEV);
-		if (!mutex_trylock(&mig->state_mutex))
+		if (!mutex_trylock(&mig->state_mutex)) {
+			mig->deferred_reset = true;
 			return;
+		}
 	}
+	vfio_mig_reset_locked(mig);
 	vfio_mig_unlock(mig);
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_reset_done, "VFIO_MIG");
@@ -243,6 +273,12 @@ static struct file *vfio_mig_step(struct vfio_mig *mig, enum vfio_device_mig_sta
 	return file;
 }
 
+static bool vfio_mig_resetting(struct vfio_mig *mig)
+{
+	guard(spinlock)(&mig->reset_lock);
+	return mig->resetting;
+}
+
 static struct file *vfio_mig_walk(struct vfio_mig *mig, enum vfio_device_mig_state state)
 {
 	enum vfio_device_mig_state next;
@@ -258,6 +294,8 @@ static struct file *vfio_mig_walk(struct vfio_mig *mig, enum vfio_device_mig_sta
 			return ERR_PTR(ret);
 		if (mig->detached)
 			return ERR_PTR(-ENODEV);
+		if (vfio_mig_resetting(mig))
+			return ERR_PTR(-EBUSY);
 		file = vfio_mig_step(mig, next);
 		if (IS_ERR(file))
 			break;
@@ -273,8 +311,8 @@ static struct file *vfio_mig_walk(struct vfio_mig *mig, enum vfio_device_mig_sta
  * Context: process context, may sleep for as long as the device takes.
  * Return: the data FD's file if @state transfers data and was not left, which
  * the caller owns; NULL; or an error: -EINVAL for a forbidden arc, which touches
- * nothing, -ENODEV when the firmware is out of reach, -ENOMEM, or what the
- * driver returned.
+ * nothing, -ENODEV when the firmware is out of reach, -EBUSY while the device is
+ * being reset, -ENOMEM, or what the driver returned.
  */
 struct file *vfio_mig_set_state(struct vfio_mig *mig, enum vfio_device_mig_state state)
 {

@@ -212,14 +212,13 @@ static bool vfio_mig_load_unused(struct vfio_mig_stream *st)
 	return st->released && !st->record_open && !st->bytes;
 }
 
-/* Whether what was loaded makes a usable device. */
-int vfio_mig_load_finish(struct vfio_mig_stream *st)
+static int vfio_mig_load_verdict(struct vfio_mig_stream *st)
 {
 	const struct vfio_mig_ops *ops = st->mig->ops;
 	bool open;
 	int status;
 
-	guard(mutex)(&st->call_lock);
+	lockdep_assert_held(&st->call_lock);
 	scoped_guard(spinlock_irqsave, &st->queue_lock) {
 		status = st->status;
 		open = st->record_open;
@@ -234,6 +233,20 @@ int vfio_mig_load_finish(struct vfio_mig_stream *st)
 	if (open || !st->images)
 		return -EBADMSG;
 	return ops->load_end ? ops->load_end(st, false) : 0;
+}
+
+/*
+ * Whether what was loaded makes a usable device. Either way nothing is loaded
+ * after this, also by a writer that is under way.
+ */
+int vfio_mig_load_finish(struct vfio_mig_stream *st)
+{
+	int ret;
+
+	guard(mutex)(&st->call_lock);
+	ret = vfio_mig_load_verdict(st);
+	vfio_mig_stream_fail(st, ret ?: -ENODEV);
+	return ret;
 }
 
 /* Drop what was loaded. The lock waits for the record that is being applied. */

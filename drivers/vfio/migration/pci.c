@@ -149,10 +149,24 @@ void vfio_pci_mig_close_device(struct vfio_device *vdev)
 }
 EXPORT_SYMBOL_NS_GPL(vfio_pci_mig_close_device, "VFIO_MIG");
 
-static void vfio_pci_mig_aer_reset_done(struct pci_dev *pdev)
+static struct vfio_mig *vfio_pci_mig_of_function(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
-	struct vfio_mig *mig = &to_vfio_pci_mig(&core->vdev)->mig;
+
+	return &to_vfio_pci_mig(&core->vdev)->mig;
+}
+
+static void vfio_pci_mig_aer_reset_prepare(struct pci_dev *pdev)
+{
+	struct vfio_mig *mig = vfio_pci_mig_of_function(pdev);
+
+	if (mig->ops)
+		vfio_mig_reset_prepare(mig);
+}
+
+static void vfio_pci_mig_aer_reset_done(struct pci_dev *pdev)
+{
+	struct vfio_mig *mig = vfio_pci_mig_of_function(pdev);
 
 	if (mig->ops)
 		vfio_mig_reset_done(mig);
@@ -160,6 +174,7 @@ static void vfio_pci_mig_aer_reset_done(struct pci_dev *pdev)
 
 /* For &pci_driver.err_handler of every driver built on this. */
 const struct pci_error_handlers vfio_pci_mig_err_handlers = {
+	.reset_prepare = vfio_pci_mig_aer_reset_prepare,
 	.reset_done = vfio_pci_mig_aer_reset_done,
 	.error_detected = vfio_pci_core_aer_err_detected,
 };

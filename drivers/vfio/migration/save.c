@@ -145,12 +145,15 @@ EXPORT_SYMBOL_NS_GPL(vfio_mig_save_eof, "VFIO_MIG");
  * vfio_mig_save_fail() - a record could not be produced
  * @st: the session
  * @buf: the buffer that &vfio_mig_ops.save_next was called with
- * @error: -errno, which read() returns from now on
+ * @error: -errno but not -EAGAIN, which read() returns from now on
  *
  * Context: any, also hard interrupt.
  */
 void vfio_mig_save_fail(struct vfio_mig_stream *st, struct vfio_mig_buf *buf, int error)
 {
+	/* Readers take -EAGAIN for "nothing yet". */
+	if (WARN_ON_ONCE(error >= 0 || error == -EAGAIN))
+		error = -EIO;
 	scoped_guard(spinlock_irqsave, &st->queue_lock) {
 		st->producing = false;
 		list_add_tail(&buf->node, &st->spare);

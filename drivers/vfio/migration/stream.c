@@ -286,20 +286,16 @@ int vfio_mig_stream_stop(struct vfio_mig *mig)
 {
 	struct vfio_mig_stream *st = mig->stream;
 	bool abort = false;
-	int ret;
+	int ret = 0;
 
 	lockdep_assert_held(&mig->state_mutex);
-	if (vfio_mig_stream_saves(st)) {
+	if (vfio_mig_stream_saves(st))
 		abort = !vfio_mig_save_complete(st);
-	} else {
+	else
 		ret = vfio_mig_load_finish(st);
-		if (ret) {
-			vfio_mig_stream_fail(st, ret);
-			return ret;
-		}
-	}
-	vfio_mig_stream_end(mig, abort);
-	return 0;
+	if (!ret)
+		vfio_mig_stream_end(mig, abort);
+	return ret;
 }
 
 /* End the session, if there is one, whatever state it is in. Cannot fail. */

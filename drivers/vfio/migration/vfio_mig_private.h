@@ -18,6 +18,8 @@ struct seq_file;
 
 /* Upper bound of buffers in a pool, whatever a driver asks for. */
 #define VFIO_MIG_MAX_POOL	8U
+/* Upper bound of records that vfio_mig_save_blob() queues. */
+#define VFIO_MIG_MAX_BLOBS	4U
 
 /* state.c: states as pairs */
 
@@ -102,7 +104,7 @@ struct vfio_mig_stream {
 	struct vfio_mig *mig;
 	u64 images;
 
-	struct vfio_mig_buf *pool[VFIO_MIG_MAX_POOL];
+	struct vfio_mig_buf *pool[VFIO_MIG_MAX_POOL + VFIO_MIG_MAX_BLOBS];
 	unsigned int pool_count;
 
 	spinlock_t queue_lock; /* lists and status, taken by completions */
