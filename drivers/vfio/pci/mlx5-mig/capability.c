@@ -41,17 +41,14 @@ static bool mlx5mig_vf_allowed(struct mlx5mig_device *dev)
  * @dev: the VF
  *
  * Context: vfio_mig guard, or mlx5mig_init().
- * Return: 0 or -errno.
+ * Return: 0, or -ENODEV if the VF is not in service, or not yet again.
  */
 int mlx5mig_identify(struct mlx5mig_device *dev)
 {
-	int ret;
-
-	if (dev->identified)
-		return 0;
-	ret = mlx5_vport_get_vhca_id(dev->mdev, mlx5mig_vport(dev), &dev->vhca_id);
-	dev->identified = !ret;
-	return mlx5mig_cmd_error(ret);
+	if (!dev->identified)
+		dev->identified = !mlx5_vport_get_vhca_id(dev->mdev, mlx5mig_vport(dev),
+							  &dev->vhca_id);
+	return dev->identified ? 0 : -ENODEV;
 }
 
 /**
