@@ -138,7 +138,8 @@ EXPORT_SYMBOL_NS_GPL(vfio_mig_unlock, "VFIO_MIG");
  * vfio_mig_reset_prepare() - the device is about to be reset
  * @mig: the device
  *
- * No arc begins until vfio_mig_reset_done().
+ * No arc begins until vfio_mig_reset_done(), and users of the data FD are told
+ * that the session is over, not what becomes of commands that the reset meets.
  *
  * Context: process context; the device's memory_lock may be held for write.
  */
@@ -146,6 +147,8 @@ void vfio_mig_reset_prepare(struct vfio_mig *mig)
 {
 	guard(spinlock)(&mig->reset_lock);
 	mig->resetting = true;
+	if (mig->stream)
+		vfio_mig_stream_fail(mig->stream, -ENODEV);
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_reset_prepare, "VFIO_MIG");
 

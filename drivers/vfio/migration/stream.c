@@ -270,8 +270,11 @@ struct file *vfio_mig_stream_start(struct vfio_mig *mig, enum vfio_mig_stream_mo
 		kref_put(&st->ref, vfio_mig_stream_destroy);
 		return ERR_PTR(ret);
 	}
-	scoped_guard(spinlock, &mig->reset_lock)
+	scoped_guard(spinlock, &mig->reset_lock) {
 		mig->stream = st;
+		if (mig->resetting)
+			vfio_mig_stream_fail(st, -ENODEV);
+	}
 	file = vfio_mig_stream_file(st);
 	if (IS_ERR(file)) {
 		vfio_mig_stream_end(mig, true);
