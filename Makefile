@@ -11,7 +11,7 @@ export KERNEL TESTS KVER MIRROR TIMEOUT
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO))
 
-.PHONY: all modules modules_install check demo lint vm in-tree clean distclean help
+.PHONY: all modules modules_install check check-long demo lint vm in-tree clean distclean help
 
 all: modules
 
@@ -20,7 +20,7 @@ modules modules_install:
 		{ echo "no kernel to build against in $(KDIR): install its headers or give KDIR=" >&2; exit 1; }
 	+$(kbuild) $@
 
-check demo lint vm in-tree:
+check check-long demo lint vm in-tree:
 	@$(BENCH) $@
 
 clean:
@@ -37,6 +37,7 @@ help:
 	@echo 'The bench, as root on Debian 12 or 13; makes all that it needs in a cache:'
 	@echo '  demo             migrate a virtual machine with a simulated VF, live (stock kernel)'
 	@echo '  check            build for both kernels, run the tests on them and the demo'
+	@echo '  check-long       the same, with all tests on the project kernel as well (hours)'
 	@echo '  lint             sparse, W=1, checkpatch, kernel-doc, layers, scripts'
 	@echo '  in-tree          build everything inside the kernel source, with sparse'
 	@echo '  vm               an interactive shell in a VM with the modules loaded'

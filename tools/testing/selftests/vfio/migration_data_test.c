@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "module.h"
 #include "pair.h"
 
@@ -104,7 +104,10 @@ FIXTURE_SETUP(data)
 	pair_open(&self->pair, &config);
 }
 
-SIM_TEARDOWN(data);
+FIXTURE_TEARDOWN_PARENT(data)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 /* The state of a stopped source goes to the target, which is stopped then. */
 static void move_state(struct pair *pair, struct blob *blob, size_t read_size, size_t write_size)
@@ -134,7 +137,7 @@ TEST_F_TIMEOUT(data, bulk_sizes, 60)
 	static const uint64_t sizes[] = { 1, 0, 7, 4095, 4096, 4097, 65536, MIB, MIB + 1, 0 };
 	unsigned int i;
 
-	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		move_bulk(_metadata, &self->pair, &self->blob, sizes[i], MIB, 32768);
 }
 
@@ -166,7 +169,7 @@ TEST_F_TIMEOUT(data, pieces, 60)
 	};
 	unsigned int i;
 
-	for (i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(cuts); i++)
 		move_bulk(_metadata, &self->pair, &self->blob, cuts[i].size, cuts[i].read_size,
 			  cuts[i].write_size);
 }
@@ -184,7 +187,7 @@ TEST_F_TIMEOUT(data, pieces_around_headers, 60)
 	mig_save(&pair->source, &self->blob, MIB);
 	image = blob_find_image(&self->blob, 0);
 	ASSERT_LE(0, image);
-	for (i = 0; i < sizeof(around) / sizeof(around[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(around); i++) {
 		size_t cut = image + around[i];
 
 		if (image + around[i] <= 0)
@@ -377,4 +380,8 @@ TEST_F(data, source_runs_on)
 	EXPECT_TRUE(sim_bulk_matches(pair->source.address, 50000, 3));
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "file.h"
 #include "pair.h"
 
@@ -93,7 +93,10 @@ FIXTURE_SETUP(arc_error)
 		mig_set_state(&pair->source, variant->from, NULL);
 }
 
-SIM_TEARDOWN(arc_error);
+FIXTURE_TEARDOWN_PARENT(arc_error)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 static uint64_t debug_number(struct vfio_device *dev, const char *name)
 {
@@ -101,17 +104,18 @@ static uint64_t debug_number(struct vfio_device *dev, const char *name)
 }
 
 static void expect_arc_error(struct __test_metadata *_metadata, struct pair *pair,
-			     const FIXTURE_VARIANT(arc_error) *variant,
-			     enum sim_status status, int expected)
+			     uint32_t to, enum sim_opcode opcode, enum sim_status status,
+			     int expected)
 {
+	uint32_t from = mig_state(&pair->source);
 	uint64_t errors = debug_number(&pair->source, "errors");
 	int error;
 
-	sim_fail(&pair->sim, variant->opcode, status, 1);
-	error = __mig_set_state(&pair->source, variant->to, NULL);
+	sim_fail(&pair->sim, opcode, status, 1);
+	error = __mig_set_state(&pair->source, to, NULL);
 	EXPECT_EQ(expected, error) TH_LOG("%s", strerror(-error));
 	EXPECT_EQ(0, sim_counter(pair->sim.pf, "fail_times"));
-	EXPECT_EQ(variant->from, mig_state(&pair->source))
+	EXPECT_EQ(from, mig_state(&pair->source))
 		TH_LOG("%s", state_name(mig_state(&pair->source)));
 	EXPECT_EQ(errors + 1, debug_number(&pair->source, "errors"));
 }
@@ -120,8 +124,10 @@ TEST_F(arc_error, is_reported_and_undone)
 {
 	struct pair *pair = &self->pair;
 
-	expect_arc_error(_metadata, pair, variant, SIM_STATUS_INTERNAL, -EIO);
-	expect_arc_error(_metadata, pair, variant, SIM_STATUS_LIMIT, -ENOMEM);
+	expect_arc_error(_metadata, pair, variant->to, variant->opcode, SIM_STATUS_INTERNAL,
+			 -EIO);
+	expect_arc_error(_metadata, pair, variant->to, variant->opcode, SIM_STATUS_LIMIT,
+			 -ENOMEM);
 	/* now it works, and so does everything else */
 	EXPECT_EQ(0, __mig_set_state(&pair->source, variant->to, NULL));
 	EXPECT_EQ(variant->to, mig_state(&pair->source));
@@ -150,22 +156,30 @@ TEST_F(arc_error, reset_after_it)
 	}));
 }
 
-FIXTURE(session_error)
-{
+/* A stopped source and what it delivered. */
+struct saved {
 	struct pair pair;
 	struct blob good;
 };
 
+FIXTURE(session_error)
+{
+	struct saved saved;
+};
+
 FIXTURE_SETUP(session_error)
 {
-	struct pair *pair = &self->pair;
+	struct pair *pair = &self->saved.pair;
 
 	pair_open(pair, &our_pair);
 	sim_bulk_fill(pair->source.address, BULK_SIZE, 2);
-	mig_save(&pair->source, &self->good, MIB);
+	mig_save(&pair->source, &self->saved.good, MIB);
 }
 
-SIM_TEARDOWN(session_error);
+FIXTURE_TEARDOWN_PARENT(session_error)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 static void expect_good_migration(struct __test_metadata *_metadata, struct pair *pair)
 {
@@ -187,13 +201,13 @@ TEST_F(session_error, save)
 		{ SIM_STATUS_INTERNAL, -EIO }, { SIM_STATUS_PARAMETER, -EIO },
 		{ SIM_STATUS_LIMIT, -ENOMEM },
 	};
-	struct vfio_device *dev = &self->pair.source;
+	struct vfio_device *dev = &self->saved.pair.source;
 	struct blob blob = { 0 };
 	unsigned int i;
 	int fd;
 
 	for (i = 0; i < 3; i++) {
-		sim_fail(&self->pair.sim, SIM_SAVE_VHCA, cases[i].status, 1);
+		sim_fail(&self->saved.pair.sim, SIM_SAVE_VHCA, cases[i].status, 1);
 		fd = mig_begin(dev, STATE_STOP_COPY);
 		EXPECT_EQ(cases[i].error, __stream_read(fd, &blob, MIB));
 		/* an error is not the end of the data */
@@ -203,13 +217,13 @@ TEST_F(session_error, save)
 		EXPECT_EQ(0, __mig_set_state(dev, STATE_STOP, NULL));
 		close(fd);
 	}
-	expect_good_migration(_metadata, &self->pair);
+	expect_good_migration(_metadata, &self->saved.pair);
 }
 
 /* A device that was told to run again after a failed save does so. */
 TEST_F(session_error, save_then_run)
 {
-	struct pair *pair = &self->pair;
+	struct pair *pair = &self->saved.pair;
 	struct blob blob = { 0 };
 	int fd;
 
@@ -226,17 +240,17 @@ TEST_F(session_error, save_then_run)
 	EXPECT_TRUE(engine_ring_holds(&pair->from, 1, engine_next(&pair->from)));
 }
 
-static void expect_load_error(struct __test_metadata *_metadata, FIXTURE_DATA(session_error) *self,
+static void expect_load_error(struct __test_metadata *_metadata, struct saved *saved,
 			      enum sim_opcode opcode, enum sim_status status, int expected)
 {
-	struct vfio_device *dev = &self->pair.target;
+	struct vfio_device *dev = &saved->pair.target;
 	int fd = mig_begin(dev, STATE_RESUMING);
 	int error;
 
-	sim_fail(&self->pair.sim, opcode, status, 1);
-	error = __stream_write(fd, self->good.data, self->good.length, 32768);
+	sim_fail(&saved->pair.sim, opcode, status, 1);
+	error = __stream_write(fd, saved->good.data, saved->good.length, 32768);
 	EXPECT_EQ(expected, error) TH_LOG("%x: %s", opcode, strerror(-error));
-	EXPECT_EQ(0, sim_counter(self->pair.sim.pf, "fail_times"));
+	EXPECT_EQ(0, sim_counter(saved->pair.sim.pf, "fail_times"));
 	EXPECT_EQ(STATE_RESUMING, mig_state(dev));
 	EXPECT_GT(0, __mig_set_state(dev, STATE_STOP, NULL));
 	EXPECT_EQ(STATE_RESUMING, mig_state(dev));
@@ -247,37 +261,37 @@ static void expect_load_error(struct __test_metadata *_metadata, FIXTURE_DATA(se
 
 TEST_F(session_error, load)
 {
-	expect_load_error(_metadata, self, SIM_LOAD_VHCA, SIM_STATUS_INTERNAL, -EIO);
-	expect_load_error(_metadata, self, SIM_LOAD_VHCA, SIM_STATUS_PARAMETER, -EINVAL);
-	expect_load_error(_metadata, self, SIM_LOAD_VHCA, SIM_STATUS_LIMIT, -ENOMEM);
-	expect_good_migration(_metadata, &self->pair);
+	expect_load_error(_metadata, &self->saved, SIM_LOAD_VHCA, SIM_STATUS_INTERNAL, -EIO);
+	expect_load_error(_metadata, &self->saved, SIM_LOAD_VHCA, SIM_STATUS_PARAMETER, -EINVAL);
+	expect_load_error(_metadata, &self->saved, SIM_LOAD_VHCA, SIM_STATUS_LIMIT, -ENOMEM);
+	expect_good_migration(_metadata, &self->saved.pair);
 }
 
 TEST_F(session_error, load_without_key)
 {
-	expect_load_error(_metadata, self, SIM_CREATE_MKEY, SIM_STATUS_INTERNAL, -EIO);
-	expect_load_error(_metadata, self, SIM_CREATE_MKEY, SIM_STATUS_LIMIT, -ENOMEM);
-	expect_good_migration(_metadata, &self->pair);
+	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_INTERNAL, -EIO);
+	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_LIMIT, -ENOMEM);
+	expect_good_migration(_metadata, &self->saved.pair);
 }
 
 /* An estimate that fails is an error and changes nothing. */
 TEST_F(session_error, data_size)
 {
-	struct vfio_device *dev = &self->pair.source;
+	struct vfio_device *dev = &self->saved.pair.source;
 	uint64_t size;
 
-	sim_fail(&self->pair.sim, SIM_QUERY_VHCA_STATE, SIM_STATUS_INTERNAL, 1);
+	sim_fail(&self->saved.pair.sim, SIM_QUERY_VHCA_STATE, SIM_STATUS_INTERNAL, 1);
 	EXPECT_EQ(-EIO, __mig_data_size(dev, &size));
 	EXPECT_EQ(STATE_STOP, mig_state(dev));
 	EXPECT_EQ(0, __mig_data_size(dev, &size));
 	EXPECT_LE(BULK_SIZE, size);
-	expect_good_migration(_metadata, &self->pair);
+	expect_good_migration(_metadata, &self->saved.pair);
 }
 
 /* A second chunk that cannot be saved. */
 TEST_F(session_error, save_of_a_later_chunk)
 {
-	struct pair *pair = &self->pair;
+	struct pair *pair = &self->saved.pair;
 	struct blob blob = { 0 };
 	long image;
 	int fd;
@@ -304,4 +318,8 @@ TEST_F(session_error, save_of_a_later_chunk)
 	expect_good_migration(_metadata, pair);
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "file.h"
 #include "pair.h"
 #include "worker.h"
@@ -34,20 +34,24 @@ FIXTURE_VARIANT_ADD(session, loading_half) { .state = STATE_RESUMING, .started =
 FIXTURE_SETUP(session)
 {
 	char piece[20] = { 100 };
+	ssize_t done;
 
 	pair_open(&self->pair, &our_pair);
 	self->dev = &self->pair.source;
 	self->fd = mig_begin(self->dev, variant->state);
 	if (!variant->started)
 		return;
-	if (variant->state == STATE_STOP_COPY) {
-		ASSERT_EQ(20, read(self->fd, piece, 20));
-	} else {
-		ASSERT_EQ(20, write(self->fd, piece, 20));
-	}
+	if (variant->state == STATE_STOP_COPY)
+		done = read(self->fd, piece, sizeof(piece));
+	else
+		done = write(self->fd, piece, sizeof(piece));
+	ASSERT_EQ(sizeof(piece), done);
 }
 
-SIM_TEARDOWN(session);
+FIXTURE_TEARDOWN_PARENT(session)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 static void expect_dead(struct __test_metadata *_metadata, int fd, uint32_t state)
 {
@@ -113,7 +117,7 @@ TEST_F(session, ends_with_close)
 	EXPECT_TRUE(device_works(self->dev));
 }
 
-static long unbind(void *argument)
+static long take_driver_away(void *argument)
 {
 	const char *address = argument;
 
@@ -124,7 +128,7 @@ TEST_F(session, ends_with_unbind)
 {
 	struct worker worker;
 
-	worker_start(&worker, unbind, self->pair.sim.vf[0]);
+	worker_start(&worker, take_driver_away, self->pair.sim.vf[0]);
 	usleep(100000);
 	EXPECT_FALSE(worker_is_done(&worker));
 	vfio_close(self->dev);
@@ -223,7 +227,10 @@ FIXTURE_SETUP(busy)
 	sim_bulk_fill(self->pair.source.address, MIB, 1);
 }
 
-SIM_TEARDOWN(busy);
+FIXTURE_TEARDOWN_PARENT(busy)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 TEST_F_TIMEOUT(busy, buffer_is_the_devices_own_bar, 60)
 {
@@ -281,4 +288,8 @@ TEST_F_TIMEOUT(busy, resets_meet_state_changes, 60)
 	EXPECT_TRUE(device_works(&self->pair.source));
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "memory.h"
 #include "pair.h"
 
@@ -42,7 +42,10 @@ FIXTURE_SETUP(speed)
 	ASSERT_NE(MAP_FAILED, self->buffer);
 }
 
-SIM_TEARDOWN(speed);
+FIXTURE_TEARDOWN_PARENT(speed)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 static uint64_t time_memfd(unsigned char *buffer)
 {
@@ -61,22 +64,20 @@ static uint64_t time_memfd(unsigned char *buffer)
 	return start;
 }
 
+/* @lowest: the least memory available meanwhile, or NULL: looking costs time. */
 static uint64_t time_session(struct pair *pair, unsigned char *buffer, uint64_t *bytes,
 			     uint64_t *lowest)
 {
 	uint64_t start = now_us();
 	int fd = mig_begin(&pair->source, STATE_STOP_COPY);
-	unsigned int reads = 0;
 	ssize_t done;
 
 	*bytes = 0;
-	*lowest = ~0ULL;
 	while ((done = read(fd, buffer, MIB)) > 0) {
 		uint64_t now;
 
 		*bytes += done;
-		/* looking costs time, too */
-		if (!(reads++ % 16)) {
+		if (lowest) {
 			now = memory_available();
 			*lowest = now < *lowest ? now : *lowest;
 		}
@@ -90,13 +91,13 @@ static uint64_t time_session(struct pair *pair, unsigned char *buffer, uint64_t 
 
 TEST_F_TIMEOUT(speed, beside_memfd, 120)
 {
-	uint64_t memfd, session, bytes, lowest;
+	uint64_t memfd, session, bytes;
 
 	/* the second run of each counts */
 	time_memfd(self->buffer);
 	memfd = time_memfd(self->buffer);
-	time_session(&self->pair, self->buffer, &bytes, &lowest);
-	session = time_session(&self->pair, self->buffer, &bytes, &lowest);
+	time_session(&self->pair, self->buffer, &bytes, NULL);
+	session = time_session(&self->pair, self->buffer, &bytes, NULL);
 	EXPECT_LE(STATE_SIZE, bytes);
 	ASSERT_LT(0, memfd);
 	ASSERT_LT(0, session);
@@ -108,11 +109,11 @@ TEST_F_TIMEOUT(speed, beside_memfd, 120)
 
 TEST_F_TIMEOUT(speed, memory_of_a_session, 120)
 {
-	uint64_t before, bytes, lowest;
+	uint64_t before, bytes, lowest = ~0ULL;
 	long grown;
 
 	/* the first one fills caches that stay */
-	time_session(&self->pair, self->buffer, &bytes, &lowest);
+	time_session(&self->pair, self->buffer, &bytes, NULL);
 	before = memory_available();
 	time_session(&self->pair, self->buffer, &bytes, &lowest);
 	EXPECT_LE(STATE_SIZE, bytes);
@@ -125,4 +126,8 @@ TEST_F_TIMEOUT(speed, memory_of_a_session, 120)
 	EXPECT_GT(8L << 20, (long)(before - memory_available()));
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

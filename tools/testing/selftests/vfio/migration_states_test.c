@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "file.h"
 #include "pair.h"
 
@@ -58,7 +58,10 @@ FIXTURE_SETUP(states)
 	ASSERT_EQ(STATE_RUNNING, mig_state(&self->dev));
 }
 
-SIM_TEARDOWN(states);
+FIXTURE_TEARDOWN_PARENT(states)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 /* Moves a RUNNING device. Returns the data FD, which may be -1. */
 static int enter(struct vfio_device *dev, uint32_t state)
@@ -110,7 +113,10 @@ FIXTURE_SETUP(arc)
 	vfio_open(&self->dev, self->sim.vf[0]);
 }
 
-SIM_TEARDOWN(arc);
+FIXTURE_TEARDOWN_PARENT(arc)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 static void expect_refused(struct __test_metadata *_metadata, struct vfio_device *dev,
 			   const char *pf, uint32_t from, uint32_t to)
@@ -167,7 +173,7 @@ TEST_F(arc, to_no_state)
 	unsigned int i;
 	int fd = enter(&self->dev, variant->from);
 
-	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(wrong); i++)
 		expect_refused(_metadata, &self->dev, self->sim.pf, variant->from, wrong[i]);
 	if (fd >= 0)
 		EXPECT_FALSE(stream_events(fd) & POLLERR);
@@ -311,7 +317,10 @@ FIXTURE_SETUP(no_capability)
 	vfio_open(&self->dev, self->sim.vf[0]);
 }
 
-SIM_TEARDOWN(no_capability);
+FIXTURE_TEARDOWN_PARENT(no_capability)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 TEST_F(no_capability, features_are_unknown)
 {
@@ -352,4 +361,8 @@ TEST_F(no_capability, plain_vfio_works)
 	vfio_open(&self->dev, self->sim.vf[0]);
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

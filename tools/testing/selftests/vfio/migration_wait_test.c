@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "pair.h"
 #include "worker.h"
 
@@ -35,7 +35,10 @@ FIXTURE_SETUP(large)
 	mig_set_state(&self->pair.source, STATE_STOP, NULL);
 }
 
-SIM_TEARDOWN(large);
+FIXTURE_TEARDOWN_PARENT(large)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 /* The device takes its time for so much: a reader that does not wait notices. */
 TEST_F_TIMEOUT(large, without_waiting, 90)
@@ -115,4 +118,8 @@ TEST_F_TIMEOUT(large, stop_wakes_readers, 60)
 	EXPECT_EQ(POLLERR | POLLHUP, poller.result & (POLLERR | POLLHUP));
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

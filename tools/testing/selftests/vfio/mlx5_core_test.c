@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "file.h"
 #include "module.h"
 #include "sim.h"
@@ -29,7 +29,10 @@ FIXTURE_SETUP(mlx5_core)
 	sim_get(&self->sim, &config);
 }
 
-SIM_TEARDOWN(mlx5_core);
+FIXTURE_TEARDOWN_PARENT(mlx5_core)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 static void expect_clean_log(struct __test_metadata *_metadata, int log, const char *address)
 {
@@ -163,4 +166,8 @@ TEST_F(mlx5_core, vfs_are_alike)
 	EXPECT_EQ(0, sim_counter(self->sim.pf, "unknown_commands"));
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "file.h"
 #include "module.h"
 #include "sim.h"
@@ -294,4 +294,8 @@ TEST_F(configfs, modules_are_pinned)
 	EXPECT_EQ(-EWOULDBLOCK, __module_unload("pcisim_hca"));
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "engine.h"
 #include "sim.h"
 #include "vfio_device.h"
@@ -50,7 +50,10 @@ FIXTURE_SETUP(pcisim_dma)
 	engine_attach(&self->engine, &self->dev, variant->entries, NULL);
 }
 
-SIM_TEARDOWN(pcisim_dma);
+FIXTURE_TEARDOWN_PARENT(pcisim_dma)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 static void start(struct engine *engine, unsigned int period)
 {
@@ -185,7 +188,7 @@ TEST_F(pcisim_dma, nonsense_registers)
 	static const unsigned int entries[] = { 0, 3, 1000, 2 * PCISIM_ENGINE_MAX_ENTRIES, ~0U };
 	unsigned int i, good = self->engine.entries;
 
-	for (i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(entries); i++) {
 		self->engine.entries = entries[i];
 		engine_start(&self->engine, variant->period, 0);
 		EXPECT_TRUE(wait_until(engine_get(&self->engine, PCISIM_ENGINE_STATUS) &
@@ -253,4 +256,8 @@ TEST_F(pcisim_dma, masked_function_raises_nothing)
 	EXPECT_TRUE(wait_until(!engine_get(&self->engine, PCISIM_ENGINE_STATUS), SOON));
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "file.h"
 #include "module.h"
 #include "sim.h"
@@ -159,4 +159,8 @@ TEST_F_TIMEOUT(reload, five_times, 60)
 	}
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

@@ -8,7 +8,7 @@
 #include <linux/pci_regs.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "engine.h"
 #include "file.h"
 #include "sim.h"
@@ -95,7 +95,10 @@ FIXTURE_SETUP(pcisim)
 	sim_get(&self->sim, &config);
 }
 
-SIM_TEARDOWN(pcisim);
+FIXTURE_TEARDOWN_PARENT(pcisim)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 TEST_F(pcisim, enumeration)
 {
@@ -151,7 +154,7 @@ TEST_F(pcisim, read_only_bits_stay)
 	uint32_t before;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
 		before = raw_config(vf, at[i], 4);
 		raw_config_put(vf, at[i], 4, ~before);
 		EXPECT_EQ(before, raw_config(vf, at[i], 4));
@@ -208,7 +211,10 @@ FIXTURE_SETUP(pcisim_vf)
 	engine_attach(&self->engine, &self->dev, 1024, NULL);
 }
 
-SIM_TEARDOWN(pcisim_vf);
+FIXTURE_TEARDOWN_PARENT(pcisim_vf)
+{
+	sim_teardown(_metadata->exit_code);
+}
 
 TEST_F(pcisim_vf, config_accesses_of_any_width)
 {
@@ -326,4 +332,8 @@ TEST_F(pcisim_vf, reset_is_private)
 	EXPECT_TRUE(engine_ring_holds(&engine, 1, engine_next(&engine)));
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

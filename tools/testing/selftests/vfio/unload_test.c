@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "file.h"
 #include "module.h"
 #include "pair.h"
@@ -198,4 +198,8 @@ TEST_F_TIMEOUT(unload, everything_twice, 60)
 	}
 }
 
-SIM_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	sim_prepare();
+	return test_harness_run(argc, argv);
+}

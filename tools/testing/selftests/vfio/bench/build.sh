@@ -34,18 +34,20 @@ kernel_make() {
 	in_root make -C "$(kernel_dir "$kernel")" M=/src MO="/build/modules/$kernel" KCFLAGS=-Werror "$@"
 }
 
-# Modules go to updates/, where modprobe prefers them. The tree is installed
-# again only if a module changed, as depmod reads thousands of files.
+# Modules go to updates/, where modprobe prefers them. They are installed again
+# only if one changed, as depmod reads thousands of files.
 modules_make_and_install() {
-	local kernel=$1 updates
-	updates=$ROOT/lib/modules/$(kernel_release "$kernel")/updates
+	local kernel=$1 release updates
+	release=$(kernel_release "$kernel")
+	updates=$ROOT/lib/modules/$release/updates
 
 	mkdir -p "$ROOT/build/modules/$kernel"
 	kernel_make "$kernel" -j"$JOBS" modules || return
 	[ -e "$updates/.installed" ] &&
 		[ -z "$(find "$ROOT/build/modules/$kernel" -name '*.ko' -newer "$updates/.installed")" ] && return
 	rm -rf "$updates"
-	kernel_make "$kernel" -s INSTALL_MOD_DIR=updates modules_install && touch "$updates/.installed"
+	kernel_make "$kernel" -s INSTALL_MOD_DIR=updates CONFIG_MODULE_SIG_ALL= DEPMOD=true modules_install &&
+		in_root depmod "$release" && touch "$updates/.installed"
 }
 
 # build_modules <stock|project>: warnings are errors, they show up here first.

@@ -4,10 +4,11 @@
 # skipped; the last line and the exit status tell the sum. $RESULT/summary keeps
 # it for machines: "key value" lines and one "item" line for each step and test.
 
-STOCK_LIMIT=600		# seconds for the VM with all tests
-PROJECT_LIMIT=1500
-STOCK_TEST_LIMIT=150	# seconds for one test program
-PROJECT_TEST_LIMIT=400
+# Seconds for a VM with all its tests, and for one test program.
+VM_LIMIT=2400
+TEST_LIMIT=900
+VM_LIMIT_LONG=10800
+TEST_LIMIT_LONG=3600
 
 PASSED=0 FAILED=0 SKIPPED=0
 
@@ -39,7 +40,7 @@ check_versions() {
 		echo "project ${PROJECT:-none}"
 		echo "cpus $(nproc)"
 	} >>"$RESULT/summary"
-	say "kernel $STOCK, $(root_versions | tr '\n' ',' | sed 's/,$//; s/,/, /g')"
+	say "$(root_versions | paste -sd, | sed 's/,/, /g')"
 }
 
 # Adds up what the VM left. A VM that did not come to its end is a failure that
@@ -61,31 +62,56 @@ check_vm_results() {
 	fi
 }
 
-check_tests() {
-	local kernel=$1 limit=$2 test_limit=$3 guest=/src/tools/testing/selftests/vfio/bench/guest status
+# Both VMs run at the same time, as each keeps one CPU busy.
+check_tests_start() {
+	local kernel=$1 extent=$2 guest=/src/tools/testing/selftests/vfio/bench/guest
+	local vm_limit=$VM_LIMIT test_limit=$TEST_LIMIT
 
+	[ "$extent" = short ] || vm_limit=$VM_LIMIT_LONG test_limit=$TEST_LIMIT_LONG
 	say "running the selftests on the $kernel kernel"
-	vm_run "$kernel" "$kernel" "$limit" \
-		"bash $guest/tests.sh $kernel $test_limit ${TESTS:-} && bash $guest/kmemleak.sh"
-	status=$?
-	check_vm_results "$kernel" "$RESULT/$kernel" "$status"
+	set -f	# the globs of TESTS are for the names of tests
+	(
+		vm_run "$kernel" "$kernel" "$vm_limit" \
+			"bash $guest/tests.sh $kernel $test_limit $extent ${TESTS:+$(printf '%q ' $TESTS)} && bash $guest/kmemleak.sh"
+		echo $? >"$RESULT/$kernel/vm-status"
+	) &
+	set +f
+}
+
+check_tests_finish() {
+	local kernel=$1
+
+	check_vm_results "$kernel" "$RESULT/$kernel" "$(cat "$RESULT/$kernel/vm-status")"
 	check_step "$kernel/log" splat_check "$RESULT/$kernel"
 }
 
-check_kernel() {
-	check_step "$1/build" build_modules "$1" || return
-	[ "$1" != stock ] || check_step layers layers_check stock
-	[ -z "${TESTS_BUILT:-}" ] || check_tests "$@"
+# check_kernels <all|short> <kernel...>
+check_kernels() {
+	local extent=$1 kernel started=()
+	shift
+
+	for kernel; do
+		check_step "$kernel/build" build_modules "$kernel" || continue
+		[ "$kernel" != stock ] || check_step layers layers_check /build/modules/stock
+		[ -n "${TESTS_BUILT:-}" ] || continue
+		vm_initramfs "$(kernel_release "$kernel")"
+		check_tests_start "$kernel" "$extent"
+		started+=("$kernel")
+	done
+	wait
+	for kernel in "${started[@]}"; do
+		check_tests_finish "$kernel"
+	done
 }
 
 check_demo() {
-	build_demo
 	demo_run || return
 	splat_check "$RESULT/demo"
 }
 
+# bench_check <all|short>
 bench_check() {
-	local start=$SECONDS kernels=${KERNEL:-stock project}
+	local extent=$1 start=$SECONDS kernels=${KERNEL:-stock project}
 
 	case ${KERNEL:-} in
 	'' | stock | project) ;;
@@ -99,13 +125,10 @@ bench_check() {
 	results_new check
 	check_versions
 	vm_acceleration
+	build_demo
 	check_step tests/build build_tests && TESTS_BUILT=yes
-	case $kernels in
-	*stock*) check_kernel stock $STOCK_LIMIT $STOCK_TEST_LIMIT ;;
-	esac
-	case $kernels in
-	*project*) check_kernel project $PROJECT_LIMIT $PROJECT_TEST_LIMIT ;;
-	esac
+	# shellcheck disable=SC2086
+	check_kernels "$extent" $kernels
 	case ${TESTS:-}$kernels in
 	stock*) check_step demo check_demo ;;
 	esac

@@ -15,13 +15,11 @@ die() {
 }
 
 # The reasons that a user can do something about, read from a failed step's log.
-failure_reason() {
+known_reason() {
 	if grep -q 'No space left on device' "$1"; then
 		echo "the disk is full (cache: $CACHE)"
-	elif grep -qE 'Could not resolve|Temporary failure|Unable to connect|Network is unreachable|Failed to fetch|Connection timed out|Connection failed' "$1"; then
+	elif grep -qE 'Could not resolve|Temporary failure|Unable to connect|Network is unreachable|Connection (timed out|failed)|Failed to fetch' "$1"; then
 		echo "the Debian mirror cannot be reached (no network?)"
-	else
-		echo "see $1"
 	fi
 }
 
@@ -29,7 +27,7 @@ failure_reason() {
 # PROGRESS_EVERY seconds and the end of the log if it fails. STEP_COUNT, if
 # set, is a pattern whose matches in the log are counted to show progress.
 step() {
-	local what=$1 log=$2 start=$SECONDS next pid status
+	local what=$1 log=$2 start=$SECONDS next pid status reason
 	shift 2
 
 	mkdir -p "$(dirname "$log")"
@@ -46,10 +44,10 @@ step() {
 	done
 	wait "$pid"
 	status=$?
-	[ "$status" = 0 ] || {
-		tail -n 15 "$log" | sed 's/^/   | /' >&2
-		die "failed: $what: $(failure_reason "$log")"
-	}
+	[ "$status" = 0 ] && return
+	reason=$(known_reason "$log")
+	[ -n "$reason" ] || tail -n 15 "$log" | sed 's/^/   | /' >&2
+	die "failed: $what: ${reason:-see $log}"
 }
 
 step_count() {

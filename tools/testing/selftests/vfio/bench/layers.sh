@@ -45,7 +45,7 @@ layers_private_headers() {
 }
 
 layers_modules() {
-	local kernel=$1 file name dependency bad=0
+	local file name dependency bad=0
 
 	while read -r file; do
 		name=$(basename "$file" .ko)
@@ -63,11 +63,11 @@ layers_modules() {
 				;;
 			esac
 		done
-	done < <(find "$ROOT/build/modules/$kernel" -name '*.ko')
+	done < <(find "$ROOT$1" -name '*.ko')
 	return $bad
 }
 
-# layers_check <kernel that the modules are built for>
+# layers_check <folder with the built modules, inside the root directory>
 layers_check() {
 	local bad=0
 

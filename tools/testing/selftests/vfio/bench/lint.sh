@@ -5,10 +5,9 @@
 
 LINT_BAD=0
 
-# The tree's files that match one of the given find expressions, as seen from
-# inside the root directory.
+# The tree's files that match one of the given find expressions.
 lint_files() {
-	(cd "$TREE" && find . -name .git -prune -o -type f \( "$@" \) -printf '/src/%P\n' | sort)
+	(cd "$TREE" && find . -name .git -prune -o -type f \( "$@" \) -printf '%P\n' | sort)
 }
 
 lint_result() {
@@ -37,48 +36,58 @@ lint_modules() {
 	lint_result "$RESULT/modules"
 }
 
+# User space has none of the kernel's macros, and reaches a device's memory
+# through volatile pointers.
+LINT_USER_SPACE=BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
+
+# lint_checkpatch <types to ignore> <file...>
 lint_checkpatch() {
+	local ignore=$1
+	shift
+
+	in_root env -C /src perl "$KSRC/scripts/checkpatch.pl" --root="$KSRC" --strict --terse \
+		--show-types --no-summary --max-line-length=100 --ignore "$ignore" -f "$@"
+}
+
+lint_style() {
+	local files
+
 	say "checkpatch --strict"
-	# shellcheck disable=SC2046
-	in_root perl "$KSRC/scripts/checkpatch.pl" --no-tree --strict --terse --show-types --no-summary \
-		--max-line-length=100 -f $(lint_files -name '*.[chS]' -o -name Makefile -o -name Kbuild -o -name 'Kconfig*') \
-		>"$RESULT/checkpatch" 2>&1
+	mapfile -t files < <(lint_files -name '*.[chS]' -o -name Makefile -o -name Kbuild -o -name Kconfig)
+	{
+		lint_checkpatch FILE_PATH_CHANGES $(printf '%s\n' "${files[@]}" | grep -v ^tools/)
+		lint_checkpatch $LINT_USER_SPACE $(printf '%s\n' "${files[@]}" | grep ^tools/)
+	} >"$RESULT/checkpatch" 2>&1
 	lint_result "$RESULT/checkpatch"
 }
 
 lint_kernel_doc() {
 	say "kernel-doc -Wall"
 	# shellcheck disable=SC2046
-	in_root python3 -B "$KSRC/tools/docs/kernel-doc" -none -Wall \
-		$(cd "$TREE" && find drivers include -name '*.[ch]' -printf '/src/%p\n' | sort) >"$RESULT/kernel-doc" 2>&1
+	in_root env -C /src python3 -B "$KSRC/tools/docs/kernel-doc" -none -Wall \
+		$(lint_files -name '*.[ch]' | grep -v ^tools/) >"$RESULT/kernel-doc" 2>&1
 	lint_result "$RESULT/kernel-doc"
 }
 
 lint_layers() {
 	say "layers"
-	mkdir -p "$ROOT/build/modules"
-	rm -rf "$ROOT/build/modules/lint"
-	cp -a "$ROOT/build/lint" "$ROOT/build/modules/lint"
-	layers_check lint >"$RESULT/layers"
+	layers_check /build/lint >"$RESULT/layers"
 	lint_result "$RESULT/layers"
-	rm -rf "$ROOT/build/modules/lint"
 }
 
-# Files whose first line names the interpreter, or that are sourced by name.
 lint_scripts() {
 	local file
 
 	say "shell and Python scripts"
-	{
-		(cd "$TREE" && grep -rlE '^#!.*(bash|sh)$' --exclude-dir=.git . ; cd "$TREE" && find . -name '*.sh') |
-			sort -u | while read -r file; do
+	(cd "$TREE" && grep -rlE '^#!.*(ba)?sh$' --exclude-dir=.git . && find . -name '*.sh') | sort -u |
+		while read -r file; do
 			bash -n "$TREE/$file" 2>&1
-			in_root shellcheck -s bash -S warning -f gcc -e SC1090,SC1091,SC2034 "/src/$file"
-		done
-		lint_files -name '*.py' | while read -r file; do
-			in_root python3 -B -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$file" 2>&1
-		done
-	} >"$RESULT/scripts"
+			in_root env -C /src shellcheck -s bash -S warning -f gcc "$file"
+		done >"$RESULT/scripts"
+	lint_files -name '*.py' | while read -r file; do
+		in_root env -C /src python3 -B -c \
+			'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$file" 2>&1
+	done >>"$RESULT/scripts"
 	lint_result "$RESULT/scripts"
 }
 
@@ -87,7 +96,7 @@ bench_lint() {
 	root_ready_full
 	results_new lint
 	lint_modules
-	lint_checkpatch
+	lint_style
 	lint_kernel_doc
 	lint_layers
 	lint_scripts

@@ -9,7 +9,7 @@ SUITE=trixie
 ROOTDIR=$CACHE/root${KVER:+-$KVER}
 
 ROOT_PACKAGES=(
-	gcc libc6-dev linux-libc-dev make python3 kmod busybox-static xz-utils
+	gcc libc6-dev linux-libc-dev make python3 kmod mount busybox-static xz-utils
 	procps iproute2 pciutils qemu-system-x86
 )
 FULL_PACKAGES=(
@@ -21,20 +21,24 @@ install_mmdebstrap() {
 		DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends install mmdebstrap debian-archive-keyring
 }
 
-# The Debian mirror this machine itself uses. Nothing is printed if apt does
-# not tell: mmdebstrap then takes its own default.
+# The Debian mirror this machine itself uses, or MIRROR=. Nothing is printed if
+# apt does not tell: mmdebstrap then takes its own default.
 host_mirror() {
-	local uri
+	local uri=${MIRROR:-}
 
 	# shellcheck disable=SC2016
-	uri=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
+	[ -n "$uri" ] || uri=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
 		awk -F'|' '$1 == "Debian" && $2 == "Debian" { print $3; exit }')
 	case $uri in
 	mirror+file:*)
-		uri=/${uri#mirror+file:}
-		awk '!/^#/ && NF { print $1; exit }' "/${uri##+(/)}"
+		# a list of mirrors, as cloud images have it
+		uri=${uri#mirror+file:}
+		uri=/$(echo "${uri%/}" | sed 's,^/*,,')
+		awk '!/^#/ && NF { print $1; exit }' "$uri"
 		;;
-	http:* | https:*) echo "$uri" ;;
+	http:* | https:*)
+		echo "$uri"
+		;;
 	esac
 }
 
@@ -64,8 +68,8 @@ make_base() {
 # The kernel package's version part, e.g. 7.2.12+deb13-amd64: the newest that
 # backports offers, or the one that KVER= asks for.
 choose_kernel() {
-	in_root apt-cache pkgnames linux-headers- |
-		sed -nE 's/^linux-headers-([0-9]+\.[0-9]+\.[0-9]+\+deb[0-9]+-amd64)$/\1/p' |
+	in_root apt-cache pkgnames linux-image- |
+		sed -nE 's/^linux-image-([0-9]+\.[0-9]+\.[0-9]+\+deb[0-9]+-amd64)$/\1/p' |
 		sort -V | awk -v pin="${KVER:-}" 'pin == "" || index($0, pin "+") == 1' | tail -n 1
 }
 

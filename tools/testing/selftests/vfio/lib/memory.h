@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* MemAvailable in bytes. */
+/* In bytes: MemAvailable and the pages that the CPUs keep at hand. */
 uint64_t memory_available(void);
 
 #endif /* LIB_MEMORY_H */

@@ -245,17 +245,27 @@ int __sim_get(struct sim *sim, const struct sim_config *config)
 	return error;
 }
 
-int sim_main_prepare(void)
+static void remove_all_at_exit(void)
+{
+	__sim_remove_all();
+}
+
+void sim_prepare(void)
 {
 	if (getuid()) {
 		ksft_print_msg("needs root\n");
-		return KSFT_SKIP;
+		exit(KSFT_SKIP);
 	}
 	if (__sim_load()) {
 		ksft_print_msg("cannot load pcisim and pcisim-hca\n");
-		return KSFT_FAIL;
+		exit(KSFT_FAIL);
 	}
 	__sim_remove_all();
-	atexit((void (*)(void))__sim_remove_all);
-	return 0;
+	atexit(remove_all_at_exit);
+}
+
+void sim_teardown(int exit_code)
+{
+	if (exit_code && exit_code != KSFT_SKIP)
+		sim_remove_all();
 }

@@ -123,24 +123,11 @@ void sim_bulk_fill(const char *address, uint64_t size, unsigned int seed);
 bool sim_bulk_matches(const char *address, uint64_t size, unsigned int seed);
 
 /*
- * What a test program does instead of TEST_HARNESS_MAIN: nothing is left behind
- * in the end, whatever the tests did.
+ * The beginning of a test program: the simulator is loaded, and nothing is left behind
+ * in the end, whatever the tests do. Ends the program when it cannot run.
  */
-int sim_main_prepare(void);
-#define SIM_HARNESS_MAIN							\
-int main(int argc, char **argv)							\
-{										\
-	int skip = sim_main_prepare();						\
-										\
-	return skip ? skip : test_harness_run(argc, argv);			\
-}
-
-/* For the teardown of a fixture, in the parent. */
-#define SIM_TEARDOWN(fixture)							\
-FIXTURE_TEARDOWN_PARENT(fixture)						\
-{										\
-	if (_metadata->exit_code && _metadata->exit_code != KSFT_SKIP)		\
-		sim_remove_all();						\
-}
+void sim_prepare(void);
+/* The end of a test with this exit code, in the parent: a failed one leaves nothing. */
+void sim_teardown(int exit_code);
 
 #endif /* LIB_SIM_H */

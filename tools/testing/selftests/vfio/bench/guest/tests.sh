@@ -5,9 +5,12 @@
 # of the test that is running is in /results/running, so that the outside knows
 # which one took the VM with it.
 #
-# tests.sh <kernel> <seconds for a test> [glob...]
+# tests.sh <kernel> <seconds for a test> <all|short> [glob...]
+# On the project kernel, "short" leaves out what project-tests leaves out.
 
 TESTS_DIR=/build/tests
+GUEST=$(dirname "$(readlink -f "$0")")
+DEMO=$GUEST/../../demo
 
 # passed, failed, skipped of a TAP output. What the plan promised and the output
 # does not have counts as one failure, and so does output without a plan.
@@ -31,12 +34,14 @@ unexpected_skips() {
 	grep '^ok .*# SKIP' "$2" | grep -cv 'stock kernel'
 }
 
+# run_test <kernel> <limit> <name> <command...>
 run_test() {
 	local kernel=$1 limit=$2 name=$3 tap=/results/$3.tap start=$SECONDS status passed failed skipped hidden
+	shift 3
 
 	echo "$name" >/results/running
 	echo "vfio-mig bench: test $name" >/dev/kmsg
-	timeout -k 10 "$limit" "$TESTS_DIR/$name" >"$tap" 2>&1
+	timeout -k 10 "$limit" "$@" >"$tap" 2>&1
 	status=$?
 	read -r passed failed skipped < <(tap_counts "$tap")
 	# Whole programs that skip, or that fail after their last line.
@@ -50,7 +55,7 @@ run_test() {
 		"$kernel" "$name" "$passed" "$failed" "$skipped" $((SECONDS - start))
 	[ "$status" != 124 ] || echo "   | ended after $limit s"
 	[ "$failed" = 0 ] || explain_failures "$tap" "$status"
-	sed -n 's/^ok [0-9]* \(.*\)# SKIP/   | skipped: \1/p' "$tap"
+	sed -n 's/^ok .*# SKIP *//p' "$tap" | sort | uniq -c | sed 's/^ *\([0-9]*\) /   | skipped \1: /'
 }
 
 # Each failed case with what it printed before, as far as that fits.
@@ -78,11 +83,32 @@ wanted() {
 	return 1
 }
 
-kernel=$1 limit=$2
-shift 2
-set -f
-for file in $(set +f; echo "$TESTS_DIR"/*_test); do
-	wanted "$(basename "$file")" "$@" && run_test "$kernel" "$limit" "$(basename "$file")"
-done
-[ -e /results/counts ] || echo "no test matches: $*"
-exit 0
+# The filters of a program, if it is to run at all.
+filters() {
+	local kernel=$1 extent=$2 name=$3
+
+	[ "$kernel$extent" = projectshort ] || return 0
+	awk -v name="$name" '
+		$1 == name { found = 1; $1 = ""; print }
+		END { exit !found }' "$GUEST/project-tests"
+}
+
+main() {
+	local kernel=$1 limit=$2 extent=$3 file name arguments
+	shift 3
+
+	for file in "$TESTS_DIR"/*_test; do
+		name=$(basename "$file")
+		wanted "$name" "$@" && arguments=$(filters "$kernel" "$extent" "$name") || continue
+		# shellcheck disable=SC2086
+		run_test "$kernel" "$limit" "$name" "$file" $arguments
+	done
+	[ "$kernel" = project ] && wanted kunit_test "$@" &&
+		run_test "$kernel" "$limit" kunit_test "$GUEST/kunit.sh"
+	[ "$kernel" = stock ] && wanted demo_kill_test "$@" &&
+		run_test "$kernel" "$limit" demo_kill_test "$DEMO/kill_test.py" --payload /build/demo/payload.rom
+	[ -e /results/counts ] || echo "no test matches: $*"
+}
+
+main "$@"
+exit
