@@ -16,7 +16,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO))
 all: modules
 
 modules modules_install:
-	@test -e $(KDIR)/Makefile || \
+	@test -e $(KDIR)/Module.symvers || \
 		{ echo "no kernel to build against in $(KDIR): install its headers or give KDIR=" >&2; exit 1; }
 	+$(kbuild) $@
 
@@ -24,7 +24,7 @@ check check-long demo lint vm in-tree:
 	@$(BENCH) $@
 
 clean:
-	$(if $(wildcard $(KDIR)/Makefile),+$(kbuild) clean,@echo "no kernel in $(KDIR), nothing was built with it")
+	$(if $(wildcard $(KDIR)/Module.symvers),+$(kbuild) clean,@echo "no kernel in $(KDIR), nothing was built with it")
 
 distclean:
 	@$(BENCH) $@
