@@ -56,7 +56,7 @@ make_base() {
 	mirror=$(host_mirror)
 	# The backports line repeats the lines that name the release itself.
 	# shellcheck disable=SC2016
-	TMPDIR=$CACHE mmdebstrap --mode=root --variant=apt --skip=cleanup/apt/lists "${options[@]}" \
+	mmdebstrap --mode=root --variant=apt --skip=cleanup/apt/lists "${options[@]}" \
 		--aptopt='Apt::Install-Recommends "false"' \
 		--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -104,7 +104,7 @@ root_make() {
 		command -v apt-get >/dev/null || die "mmdebstrap is missing, and without apt-get it cannot be installed"
 		step "installing mmdebstrap" "$CACHE/log/mmdebstrap" install_mmdebstrap
 	}
-	rm -rf --one-file-system "$new" "$CACHE"/mmdebstrap.*
+	rm -rf --one-file-system "$new"
 	step "making a $SUITE root directory" "$CACHE/log/base" make_base "$new"
 	enter_root "$new"
 	kernel=$(choose_kernel)
