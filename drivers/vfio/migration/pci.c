@@ -31,32 +31,27 @@ static const struct vfio_migration_ops vfio_pci_mig_ops = {
 };
 
 /**
- * vfio_pci_mig_init() - initialise a PCI device, migratable or not
- * @dev: the device
- * @ops: the driver's migration operations, NULL if the device cannot migrate;
- *	it then behaves as with vfio-pci
- * @flags: with @ops, VFIO_MIGRATION_STOP_COPY, with or without
- *	VFIO_MIGRATION_P2P
+ * vfio_pci_mig_init() - make a PCI device migratable
+ * @dev: the device, initialised by vfio_pci_core_init_dev()
+ * @ops: the driver's migration operations
+ * @flags: VFIO_MIGRATION_STOP_COPY, with or without VFIO_MIGRATION_P2P
+ *
+ * A driver that finds its device unable to migrate does not call this; the
+ * device then behaves as with vfio-pci.
  *
  * Context: process context, in &vfio_device_ops.init.
- * Return: 0, -EINVAL for flags or operations that the library cannot serve, or
- * what vfio_pci_core_init_dev() returned.
+ * Return: 0, or -EINVAL for flags or operations that the library cannot serve.
  */
 int vfio_pci_mig_init(struct vfio_pci_mig_device *dev, const struct vfio_mig_ops *ops, u32 flags)
 {
 	struct vfio_device *vdev = &dev->core.vdev;
 	int ret;
 
-	if (ops && (!(flags & VFIO_MIGRATION_STOP_COPY) || (flags & ~VFIO_PCI_MIG_FLAGS)))
+	if (!(flags & VFIO_MIGRATION_STOP_COPY) || (flags & ~VFIO_PCI_MIG_FLAGS))
 		return -EINVAL;
-	ret = vfio_pci_core_init_dev(vdev);
-	if (ret || !ops)
-		return ret;
 	ret = vfio_mig_init(&dev->mig, vdev, ops);
-	if (ret) {
-		vfio_pci_core_release_dev(vdev);
+	if (ret)
 		return ret;
-	}
 	vdev->migration_flags = flags;
 	vdev->mig_ops = &vfio_pci_mig_ops;
 	return 0;
