@@ -12,6 +12,24 @@
 
 #include "vfio_mig_private.h"
 
+/* A new buffer of the session's pool, with room for @size bytes. */
+static struct vfio_mig_buf *vfio_mig_save_new_buf(struct vfio_mig_stream *st, size_t size)
+{
+	struct vfio_mig_buf *buf = vfio_mig_buf_alloc(st->mig->ops);
+	int ret;
+
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+	ret = vfio_mig_buf_grow(buf, size);
+	if (!ret)
+		ret = vfio_mig_stream_add_buf(st, buf);
+	if (ret) {
+		vfio_mig_buf_free(buf);
+		return ERR_PTR(ret);
+	}
+	return buf;
+}
+
 /**
  * vfio_mig_save_buffers() - provide the buffers of a saving session
  * @st: the session
@@ -25,18 +43,11 @@ int vfio_mig_save_buffers(struct vfio_mig_stream *st, size_t size, unsigned int 
 {
 	count = min(count, vfio_mig_pool_records);
 	for (unsigned int i = 0; i < count; i++) {
-		struct vfio_mig_buf *buf = vfio_mig_buf_alloc(st->mig->ops);
+		struct vfio_mig_buf *buf = vfio_mig_save_new_buf(st, size);
 		int ret;
 
-		if (!buf)
-			return -ENOMEM;
-		ret = vfio_mig_buf_grow(buf, size);
-		if (!ret)
-			ret = vfio_mig_stream_add_buf(st, buf);
-		if (ret) {
-			vfio_mig_buf_free(buf);
-			return ret;
-		}
+		if (IS_ERR(buf))
+			return PTR_ERR(buf);
 		ret = vfio_mig_buf_prepare(st, buf);
 		if (ret)
 			return ret;
@@ -70,20 +81,12 @@ int vfio_mig_save_blob(struct vfio_mig_stream *st, u32 tag, u32 flags, const voi
 		       size_t length)
 {
 	struct vfio_mig_buf *buf;
-	int ret;
 
 	if (WARN_ON_ONCE(!length))
 		return -EINVAL;
-	buf = vfio_mig_buf_alloc(st->mig->ops);
-	if (!buf)
-		return -ENOMEM;
-	ret = vfio_mig_buf_grow(buf, length);
-	if (!ret)
-		ret = vfio_mig_stream_add_buf(st, buf);
-	if (ret) {
-		vfio_mig_buf_free(buf);
-		return ret;
-	}
+	buf = vfio_mig_save_new_buf(st, length);
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
 	vfio_mig_buf_write(buf, 0, data, length);
 	guard(spinlock_irqsave)(&st->queue_lock);
 	vfio_mig_save_queue(st, buf, tag, flags, length);
