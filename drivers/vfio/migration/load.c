@@ -205,34 +205,25 @@ int vfio_mig_load_start(struct vfio_mig_stream *st)
 	return ops->load_begin ? ops->load_begin(st) : 0;
 }
 
-/* A session whose file was closed before anything was written changed nothing. */
-static bool vfio_mig_load_unused(struct vfio_mig_stream *st)
-{
-	guard(spinlock_irqsave)(&st->queue_lock);
-	return st->released && !st->record_open && !st->bytes;
-}
-
 static int vfio_mig_load_verdict(struct vfio_mig_stream *st)
 {
 	const struct vfio_mig_ops *ops = st->mig->ops;
-	bool open;
-	int status;
+	bool open, unused;
+	int status, ret;
 
 	lockdep_assert_held(&st->call_lock);
 	scoped_guard(spinlock_irqsave, &st->queue_lock) {
 		status = st->status;
 		open = st->record_open;
+		/* The file was closed before anything was written: nothing has changed. */
+		unused = st->released && !st->bytes;
 	}
 	if (status)
 		return status;
-	if (vfio_mig_load_unused(st)) {
-		if (ops->load_end)
-			ops->load_end(st, true);
-		return 0;
-	}
-	if (open || !st->images)
+	if (!unused && (open || !st->images))
 		return -EBADMSG;
-	return ops->load_end ? ops->load_end(st, false) : 0;
+	ret = ops->load_end ? ops->load_end(st, unused) : 0;
+	return unused ? 0 : ret;
 }
 
 /*
