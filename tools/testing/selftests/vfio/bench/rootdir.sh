@@ -85,9 +85,9 @@ install_initramfs_dummy() {
 		printf "%s\n" "Package: no-initramfs" "Version: 1" "Architecture: all" \
 			"Maintainer: none" "Provides: linux-initramfs-tool" \
 			"Description: stands in for an initramfs generator" >"$d/DEBIAN/control"
-		dpkg-deb --build "$d" /tmp/no-initramfs.deb
-		dpkg -i /tmp/no-initramfs.deb
-		rm -r "$d" /tmp/no-initramfs.deb'
+		dpkg-deb --build "$d" "$d.deb"
+		dpkg -i "$d.deb"
+		rm -r "$d" "$d.deb"'
 }
 
 install_packages() {
