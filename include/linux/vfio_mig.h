@@ -9,6 +9,7 @@
 #ifndef LINUX_VFIO_MIG_H
 #define LINUX_VFIO_MIG_H
 
+#include <linux/atomic.h>
 #include <linux/cleanup.h>
 #include <linux/dma-direction.h>
 #include <linux/list.h>
@@ -23,6 +24,7 @@ struct dentry;
 struct device;
 struct page;
 struct vfio_mig;
+struct vfio_mig_request;
 struct vfio_mig_stream;
 
 /**
@@ -37,17 +39,28 @@ enum vfio_mig_run_level {
 	VFIO_MIG_RUNNING,
 };
 
+/* A checksum record, and the header of the image that it is about. */
+#define VFIO_MIG_MAX_PREFIX	(2 * sizeof(struct vfio_mig_record_header) + \
+				 sizeof(struct vfio_mig_checksum))
+
 /**
  * struct vfio_mig_buf - memory of one record
  * @pages: the pages, in the order of the payload
  * @nr_pages: number of valid entries in @pages
  * @max_pages: number of entries that @pages has room for; library only
+ * @offset: where the payload begins in the first page
+ * @size: bytes of payload that fit
  * @length: bytes of payload
  * @sgt: scatter list over @pages while the buffer is mapped
  * @dma_dev: device that the buffer is mapped for, or NULL
  * @dma_dir: direction of that mapping
  * @ready: library only: went through buf_init, so it can be used again
- * @header: library only: encoded record header
+ * @lent: library only: others hold references to pages
+ * @initial: library only: part of the initial data of a pre-copy session
+ * @request: library only: the reader whose pages these are, or NULL
+ * @tag: library only: what the record is
+ * @prefix: library only: what precedes the payload in the stream
+ * @prefix_length: library only: bytes of it
  * @node: library only: the list that the buffer is in
  *
  * Owned by the library. A driver may use it between the call that passes it in
@@ -55,26 +68,58 @@ enum vfio_mig_run_level {
  * return from load_record(). A driver that needs more members embeds this
  * structure first in its own and says how large that is in
  * &vfio_mig_ops.buf_size.
+ *
+ * With &vfio_mig_ops.direct_align the pages may be a user's, who can look at
+ * them and change them at any time: what the device or the driver writes there
+ * must not be read back.
  */
 struct vfio_mig_buf {
 	struct page **pages;
 	unsigned int nr_pages;
 	unsigned int max_pages;
+	unsigned int offset;
+	size_t size;
 	size_t length;
 	struct sg_table sgt;
 	struct device *dma_dev;
 	enum dma_data_direction dma_dir;
 	bool ready;
-	struct vfio_mig_record_header header;
+	bool lent;
+	bool initial;
+	struct vfio_mig_request *request;
+	u32 tag;
+	u8 prefix[VFIO_MIG_MAX_PREFIX] __aligned(8);
+	unsigned int prefix_length;
 	struct list_head node;
 };
 
 /**
  * struct vfio_mig_estimate - how much data the device expects to produce
+ * @initial_bytes: in a pre-copy session, initial data not passed on yet
+ * @dirty_bytes: in a pre-copy session, what has changed since it was passed on
  * @stop_copy_bytes: upper estimate of what STOP_COPY will produce
+ * @reinit: in a pre-copy session, the device was configured anew: what follows
+ *	counts as initial data again. True once for each time.
+ *
+ * All are payload with record headers. What was passed to vfio_mig_save_push()
+ * is not part of it.
  */
 struct vfio_mig_estimate {
+	u64 initial_bytes;
+	u64 dirty_bytes;
 	u64 stop_copy_bytes;
+	bool reinit;
+};
+
+/**
+ * enum vfio_mig_mmio_policy - what touches of the BARs do while the device is stopped
+ * @VFIO_MIG_MMIO_PASS: they reach the device, which can bear them
+ * @VFIO_MIG_MMIO_BLOCK: a mapping faults with SIGBUS, read() sees ones, write()
+ *	is dropped. Config space and the expansion ROM go on working.
+ */
+enum vfio_mig_mmio_policy {
+	VFIO_MIG_MMIO_PASS,
+	VFIO_MIG_MMIO_BLOCK,
 };
 
 /**
@@ -93,6 +138,41 @@ struct vfio_mig_ops {
 	size_t buf_size;
 	/** @stream_size: size of the memory behind vfio_mig_stream_priv(), or 0 */
 	size_t stream_size;
+	/**
+	 * @direct_align: the device can save into buffers whose payload begins
+	 * at a multiple of this many bytes, so that a reader's own pages can be
+	 * such a buffer. A power of two up to the page size, or 0: never.
+	 */
+	unsigned int direct_align;
+	/** @mmio_policy: touches of the BARs while the device is stopped */
+	enum vfio_mig_mmio_policy mmio_policy;
+
+	/**
+	 * @describe: Fill in &vfio_mig_preamble.firmware and
+	 * &vfio_mig_preamble.capabilities of the stream that a saving session
+	 * begins with. Optional.
+	 * Return: 0, or -errno which ends the session.
+	 */
+	int (*describe)(struct vfio_mig *mig, struct vfio_mig_preamble *preamble);
+
+	/**
+	 * @accept: Whether a stream that begins with @preamble can be loaded.
+	 * The library has compared the name of the driver and the ids of the
+	 * device. Optional.
+	 * Context: as for @load_record.
+	 * Return: NULL, or why not, in a few words; write() fails with
+	 * -EOPNOTSUPP then.
+	 */
+	const char *(*accept)(struct vfio_mig_stream *st,
+			      const struct vfio_mig_preamble *preamble);
+
+	/**
+	 * @expect: The stream says that its largest image has @size bytes, which
+	 * is at most @max_record. Get ready for it. Optional.
+	 * Context: as for @load_record.
+	 * Return: 0, or -errno which fails the stream.
+	 */
+	int (*expect)(struct vfio_mig_stream *st, u64 size);
 
 	/**
 	 * @suspend: Lower the run level.
@@ -128,17 +208,22 @@ struct vfio_mig_ops {
 	/**
 	 * @save_begin: Get ready to save. Provide buffers with
 	 * vfio_mig_save_buffers(), queue what has to come first with
-	 * vfio_mig_save_blob(). @final: the device is stopped.
-	 * Return: 0, or -errno which ends the session; @save_end is not called
-	 * then.
+	 * vfio_mig_save_blob(). @final: the device is stopped, the data ends
+	 * with vfio_mig_save_eof(); else the session is a pre-copy one. When
+	 * such a session goes on to STOP_COPY this is called again, with @final
+	 * and without an @save_next under way; what was queued before stays.
+	 * Return: 0, or -errno which ends the session if it was the first call.
+	 * @save_end is not called after a first call that failed.
 	 */
 	int (*save_begin)(struct vfio_mig_stream *st, bool final);
 
 	/**
 	 * @save_next: Start to produce one record into @buf.
 	 * Must not wait for the device. Ends with exactly one call of
-	 * vfio_mig_save_push(), vfio_mig_save_eof() or vfio_mig_save_fail(), now
-	 * or later, from any context. The next call comes after that.
+	 * vfio_mig_save_push(), vfio_mig_save_eof(), vfio_mig_save_idle() or
+	 * vfio_mig_save_fail(), now or later, from any context, but within a
+	 * bounded time. The next call comes after that. Not under way during
+	 * @suspend, @resume, @save_begin and, in a pre-copy session, @estimate.
 	 * Context: a worker, no lock held.
 	 */
 	void (*save_next)(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
@@ -187,7 +272,8 @@ struct vfio_mig_ops {
 
 	/**
 	 * @estimate: Tell how much data to expect. Called in every state but
-	 * ERROR. Must not report zero bytes.
+	 * ERROR; not in STOP_COPY once vfio_mig_save_expect() was told.
+	 * Return: 0 or -errno.
 	 */
 	int (*estimate)(struct vfio_mig *mig, struct vfio_mig_estimate *estimate);
 
@@ -195,10 +281,35 @@ struct vfio_mig_ops {
 	void (*reset)(struct vfio_mig *mig);
 };
 
+/* The kinds of arcs in the kernel's table, over all sets of flags. */
+#define VFIO_MIG_ARCS		18
+/* From less than a microsecond to 8 seconds and more. */
+#define VFIO_MIG_ARC_BUCKETS	25
+
+/**
+ * struct vfio_mig_arc_times - how long arcs of one kind took
+ * @count: number of arcs, failed ones as well
+ * @total: sum of their durations in ns
+ * @longest: the longest one in ns
+ * @buckets: number of arcs of less than 2^n us that are not in the bucket before;
+ *	the last one has no limit
+ */
+struct vfio_mig_arc_times {
+	u64 count;
+	u64 total;
+	u64 longest;
+	u32 buckets[VFIO_MIG_ARC_BUCKETS];
+};
+
 /**
  * struct vfio_mig - migration side of a VFIO device
  * @vdev: the device; constant
  * @ops: the driver's operations; constant, NULL if the device cannot migrate
+ * @vendor: PCI vendor id, for the preamble; constant
+ * @device: PCI device id, likewise
+ * @block_mmio: keeps the user's touches from the device, or lets them pass
+ *	again, or NULL; constant. Blocking takes the device's memory_lock. Letting
+ *	them pass takes no lock and may be done under @reset_lock.
  * @state_mutex: protects everything up to @reset_lock. Taken only through the
  *	guard, whose release runs a deferred reset.
  * @state: state as the uAPI names it
@@ -208,19 +319,26 @@ struct vfio_mig_ops {
  * @last_error: -errno of the last one
  * @last_error_from: state at that time
  * @last_error_to: state that was asked for
+ * @last_reason: more about it, or NULL; a constant text
  * @bytes_saved: payload and headers that users read, over all sessions
  * @bytes_loaded: likewise, that users wrote
  * @sessions: number of sessions so far
- * @reset_lock: protects the two members below, and @stream against a reset
+ * @arcs: durations of arcs, in the order of histogram.c
+ * @reset_lock: protects the three members below, and @stream against a reset
  * @resetting: the device is being reset
+ * @interrupted: somebody owned @state_mutex when that began
  * @deferred_reset: a reset came while somebody owned @state_mutex
+ * @bytes_copied: payload that the CPU copied to or from users
+ * @bytes_direct: payload that the device wrote into users' memory
+ * @bytes_spliced: payload that users were lent
+ * @last_syndrome: what vfio_mig_report_syndrome() was told last, or 0
  * @debugfs: directory of the device
  *
  * Lock order, outermost first::
  *
  *	vfio_mig::state_mutex
  *	  stream call_lock (mutex): driver ops of the session against its end
- *	    stream queue_lock (irq): lists of buffers, status; leaf
+ *	    stream queue_lock (irq): lists of buffers and requests, status
  *	  vfio_mig::reset_lock
  *	    stream queue_lock
  *	stream io_lock (mutex): readers and writers among themselves
@@ -229,11 +347,15 @@ struct vfio_mig_ops {
  *
  * A reset holds the device's memory_lock and may come at any time: it only ever
  * tries state_mutex, and nobody holds state_mutex or call_lock while touching
- * user memory. What ends a session never takes io_lock, except by trylock.
+ * user memory. What ends a session, and the worker that serves queued requests,
+ * which the end waits for, never take io_lock, except by trylock.
  */
 struct vfio_mig {
 	struct vfio_device *vdev;
 	const struct vfio_mig_ops *ops;
+	u16 vendor;
+	u16 device;
+	void (*block_mmio)(struct vfio_mig *mig, bool block);
 
 	struct mutex state_mutex; /* state and session */
 	enum vfio_device_mig_state state;
@@ -243,13 +365,21 @@ struct vfio_mig {
 	int last_error;
 	enum vfio_device_mig_state last_error_from;
 	enum vfio_device_mig_state last_error_to;
+	const char *last_reason;
 	u64 bytes_saved;
 	u64 bytes_loaded;
 	u64 sessions;
+	struct vfio_mig_arc_times arcs[VFIO_MIG_ARCS];
 
 	spinlock_t reset_lock; /* a reset against the owner of state_mutex */
 	bool resetting;
+	bool interrupted;
 	bool deferred_reset;
+
+	atomic64_t bytes_copied;
+	atomic64_t bytes_direct;
+	atomic64_t bytes_spliced;
+	u32 last_syndrome;
 
 	struct dentry *debugfs;
 };
@@ -268,6 +398,7 @@ void vfio_mig_attach(struct vfio_mig *mig);
 struct file *vfio_mig_set_state(struct vfio_mig *mig, enum vfio_device_mig_state state);
 int vfio_mig_get_state(struct vfio_mig *mig, enum vfio_device_mig_state *state);
 int vfio_mig_get_data_size(struct vfio_mig *mig, unsigned long *stop_copy_bytes);
+void vfio_mig_report_syndrome(struct vfio_mig *mig, u32 syndrome);
 
 void vfio_mig_lock(struct vfio_mig *mig);
 void vfio_mig_unlock(struct vfio_mig *mig);
@@ -288,6 +419,9 @@ int vfio_mig_save_blob(struct vfio_mig_stream *st, u32 tag, u32 flags, const voi
 void vfio_mig_save_push(struct vfio_mig_stream *st, struct vfio_mig_buf *buf, u32 tag, u32 flags,
 			size_t length);
 void vfio_mig_save_eof(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
+void vfio_mig_save_idle(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
+void vfio_mig_save_more(struct vfio_mig_stream *st);
+void vfio_mig_save_expect(struct vfio_mig_stream *st, u64 bytes);
 void vfio_mig_save_fail(struct vfio_mig_stream *st, struct vfio_mig_buf *buf, int error);
 
 /* Buffers */

@@ -5,19 +5,25 @@
  * Pages are zeroed once, so that a device which reports more bytes than it
  * wrote shows the user nothing of the kernel's memory.
  */
+#include <linux/crc32.h>
 #include <linux/dma-mapping.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
+#include "call.h"
+#include "fault.h"
 #include "vfio_mig_private.h"
 
 struct vfio_mig_buf *vfio_mig_buf_alloc(const struct vfio_mig_ops *ops)
 {
 	size_t size = max(ops->buf_size, sizeof(struct vfio_mig_buf));
-	struct vfio_mig_buf *buf = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	struct vfio_mig_buf *buf;
 
+	if (vfio_mig_fault_alloc())
+		return NULL;
+	buf = kzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (buf)
 		INIT_LIST_HEAD(&buf->node);
 	return buf;
@@ -27,20 +33,23 @@ void vfio_mig_buf_free(struct vfio_mig_buf *buf)
 {
 	if (!buf)
 		return;
-	for (unsigned int i = 0; i < buf->nr_pages; i++)
+	/* The pages of a request are not ours. */
+	for (unsigned int i = 0; !buf->request && i < buf->nr_pages; i++)
 		__free_page(buf->pages[i]);
 	kvfree(buf->pages);
 	kfree(buf);
 }
 
 /* Room for pointers grows by doubling, as a stream may bring far less than it claims. */
-static int vfio_mig_buf_reserve(struct vfio_mig_buf *buf, unsigned int nr_pages)
+int vfio_mig_buf_reserve(struct vfio_mig_buf *buf, unsigned int nr_pages)
 {
 	unsigned int max_pages = max3(nr_pages, 2 * buf->max_pages, 16U);
 	struct page **pages;
 
 	if (nr_pages <= buf->max_pages)
 		return 0;
+	if (vfio_mig_fault_alloc())
+		return -ENOMEM;
 	pages = kvrealloc(buf->pages, array_size(max_pages, sizeof(*pages)),
 			  GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!pages)
@@ -69,37 +78,54 @@ int vfio_mig_buf_grow(struct vfio_mig_buf *buf, size_t size)
 		if (!filled)
 			return -ENOMEM;
 		buf->nr_pages += filled;
+		buf->size = (size_t)buf->nr_pages << PAGE_SHIFT;
 		cond_resched();
 	}
 	return 0;
 }
 
+/*
+ * Keep the pages that nobody else holds. The others stay with whoever was lent
+ * them; vfio_mig_buf_grow() replaces them.
+ */
+void vfio_mig_buf_renew(struct vfio_mig_buf *buf)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < buf->nr_pages; i++) {
+		struct page *page = buf->pages[i];
+
+		buf->pages[i] = NULL;
+		if (page_count(page) == 1)
+			buf->pages[kept++] = page;
+		else
+			put_page(page);
+	}
+	buf->nr_pages = kept;
+	buf->size = (size_t)kept << PAGE_SHIFT;
+	buf->lent = false;
+}
+
 /* Hand the buffer to the driver for use by the device. */
 int vfio_mig_buf_prepare(struct vfio_mig_stream *st, struct vfio_mig_buf *buf)
 {
-	const struct vfio_mig_ops *ops = st->mig->ops;
 	int ret;
 
 	if (buf->ready)
 		return 0;
-	if (ops->buf_init) {
-		ret = ops->buf_init(st, buf);
-		if (ret)
-			return ret;
-	}
+	ret = vfio_mig_call_buf_init(st, buf);
+	if (ret)
+		return ret;
 	buf->ready = true;
 	return 0;
 }
 
 void vfio_mig_buf_retire(struct vfio_mig_stream *st, struct vfio_mig_buf *buf)
 {
-	const struct vfio_mig_ops *ops = st->mig->ops;
-
 	if (!buf->ready)
 		return;
 	buf->ready = false;
-	if (ops->buf_fini)
-		ops->buf_fini(st, buf);
+	vfio_mig_call_buf_fini(st, buf);
 }
 
 /* Copy payload from @offset on; returns what fitted. */
@@ -143,21 +169,38 @@ size_t vfio_mig_buf_copy_from_iter(struct vfio_mig_buf *buf, size_t offset, size
 	return done;
 }
 
+/* Checksum of the payload as the stream carries it. */
+u32 vfio_mig_buf_crc32c(const struct vfio_mig_buf *buf)
+{
+	size_t left = buf->length;
+	u32 crc = ~0;
+
+	for (unsigned int i = 0; left; i++) {
+		size_t part = min(left, PAGE_SIZE);
+		void *data = kmap_local_page(buf->pages[i]);
+
+		crc = crc32c(crc, data, part);
+		kunmap_local(data);
+		left -= part;
+	}
+	return ~crc;
+}
+
 /**
  * vfio_mig_buf_capacity() - how many bytes a buffer holds
  * @buf: the buffer
  *
  * Context: any.
- * Return: bytes, a multiple of the page size.
+ * Return: bytes.
  */
 size_t vfio_mig_buf_capacity(const struct vfio_mig_buf *buf)
 {
-	return (size_t)buf->nr_pages << PAGE_SHIFT;
+	return buf->size;
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_buf_capacity, "VFIO_MIG");
 
 /**
- * vfio_mig_buf_map() - map all pages of a buffer for DMA
+ * vfio_mig_buf_map() - map the memory of a buffer for DMA
  * @buf: a buffer that is not mapped
  * @dev: the device that does the DMA; for a VF whose PF moves its state that is
  *	the PF
@@ -173,8 +216,8 @@ int vfio_mig_buf_map(struct vfio_mig_buf *buf, struct device *dev, enum dma_data
 	size_t segment = min(dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
 	int ret;
 
-	ret = sg_alloc_table_from_pages_segment(&buf->sgt, buf->pages, buf->nr_pages, 0,
-						vfio_mig_buf_capacity(buf), segment,
+	ret = sg_alloc_table_from_pages_segment(&buf->sgt, buf->pages, buf->nr_pages,
+						buf->offset, buf->size, segment,
 						GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;
@@ -246,6 +289,7 @@ size_t vfio_mig_buf_read(const struct vfio_mig_buf *buf, size_t offset, void *to
 	if (offset >= buf->length)
 		return 0;
 	length = min(length, buf->length - offset);
+	offset += buf->offset;
 	while (done < length) {
 		size_t part = min(length - done, PAGE_SIZE - offset_in_page(offset));
 
@@ -276,6 +320,7 @@ size_t vfio_mig_buf_write(struct vfio_mig_buf *buf, size_t offset, const void *f
 	if (offset >= capacity)
 		return 0;
 	length = min(length, capacity - offset);
+	offset += buf->offset;
 	while (done < length) {
 		size_t part = min(length - done, PAGE_SIZE - offset_in_page(offset));
 

@@ -6,6 +6,11 @@
  * After every arc, failed or not, the state is exact: the old one, the new one,
  * or ERROR when a failed arc could not be undone.
  */
+#include <linux/ktime.h>
+#include <trace/events/vfio_mig.h>
+
+#include "call.h"
+#include "histogram.h"
 #include "vfio_mig_private.h"
 
 static bool vfio_mig_ops_complete(const struct vfio_mig_ops *ops)
@@ -76,24 +81,31 @@ void vfio_mig_unregister(struct vfio_mig *mig)
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_unregister, "VFIO_MIG");
 
+static void vfio_mig_block_mmio(struct vfio_mig *mig, bool block)
+{
+	if (mig->block_mmio)
+		mig->block_mmio(mig, block);
+}
+
 static void vfio_mig_reset_locked(struct vfio_mig *mig)
 {
 	lockdep_assert_held(&mig->state_mutex);
 	vfio_mig_stream_abort(mig);
+	vfio_mig_block_mmio(mig, false);
 	mig->state = VFIO_DEVICE_STATE_RUNNING;
-	if (mig->ops->reset && !mig->detached)
-		mig->ops->reset(mig);
+	if (!mig->detached)
+		vfio_mig_call_reset(mig);
 }
 
 /*
- * The reset came while an arc was under way, which may have stopped the device
- * again after it. If not, the device runs and refuses to be started.
+ * The reset began or ended while an arc was under way, which may have stopped the
+ * device again after it. If not, the device runs and refuses to be started.
  */
 static void vfio_mig_deferred_reset(struct vfio_mig *mig)
 {
 	vfio_mig_stream_abort(mig);
 	if (!mig->detached)
-		mig->ops->resume(mig, VFIO_MIG_RUNNING);
+		vfio_mig_call_resume_after_reset(mig);
 	vfio_mig_reset_locked(mig);
 }
 
@@ -147,8 +159,10 @@ void vfio_mig_reset_prepare(struct vfio_mig *mig)
 {
 	guard(spinlock)(&mig->reset_lock);
 	mig->resetting = true;
+	/* An arc that is under way may stop the device after it was reset. */
+	mig->interrupted = mutex_is_locked(&mig->state_mutex);
 	if (mig->stream)
-		vfio_mig_stream_fail(mig->stream, -ENODEV);
+		vfio_mig_stream_fail(mig->stream, -ENODEV, NULL);
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_reset_prepare, "VFIO_MIG");
 
@@ -164,16 +178,25 @@ EXPORT_SYMBOL_NS_GPL(vfio_mig_reset_prepare, "VFIO_MIG");
  */
 void vfio_mig_reset_done(struct vfio_mig *mig)
 {
+	bool interrupted;
+
 	scoped_guard(spinlock, &mig->reset_lock) {
 		mig->resetting = false;
+		interrupted = mig->interrupted;
+		mig->interrupted = false;
+		/* The device runs, whoever owns state_mutex and for how long. */
+		vfio_mig_block_mmio(mig, false);
 		if (mig->stream)
-			vfio_mig_stream_fail(mig->stream, -ENODEV);
+			vfio_mig_stream_fail(mig->stream, -ENODEV, NULL);
 		if (!mutex_trylock(&mig->state_mutex)) {
 			mig->deferred_reset = true;
 			return;
 		}
 	}
-	vfio_mig_reset_locked(mig);
+	if (interrupted)
+		vfio_mig_deferred_reset(mig);
+	else
+		vfio_mig_reset_locked(mig);
 	vfio_mig_unlock(mig);
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_reset_done, "VFIO_MIG");
@@ -187,6 +210,7 @@ EXPORT_SYMBOL_NS_GPL(vfio_mig_reset_done, "VFIO_MIG");
 void vfio_mig_open(struct vfio_mig *mig)
 {
 	guard(vfio_mig)(mig);
+	vfio_mig_block_mmio(mig, false);
 	mig->state = VFIO_DEVICE_STATE_RUNNING;
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_open, "VFIO_MIG");
@@ -247,7 +271,66 @@ static struct file *vfio_mig_change_stream(struct vfio_mig *mig, enum vfio_mig_s
 		return NULL;
 	if (to == VFIO_MIG_STREAM_NONE)
 		return ERR_PTR(vfio_mig_stream_stop(mig));
+	if (from == VFIO_MIG_STREAM_PRE_COPY)
+		return ERR_PTR(vfio_mig_stream_finalize(mig));
 	return vfio_mig_stream_start(mig, to);
+}
+
+static int vfio_mig_call_level(struct vfio_mig *mig, enum vfio_mig_run_level from,
+			       enum vfio_mig_run_level to)
+{
+	if (to < from)
+		return vfio_mig_call_suspend(mig, to);
+	return vfio_mig_call_resume(mig, to);
+}
+
+static bool vfio_mig_is_running(enum vfio_mig_run_level from, enum vfio_mig_run_level to,
+				int failure)
+{
+	return (failure ? from : to) != VFIO_MIG_STOPPED;
+}
+
+/* In a pre-copy session the driver does one thing at a time. */
+static int vfio_mig_move_level(struct vfio_mig *mig, enum vfio_mig_run_level from,
+			       enum vfio_mig_run_level to)
+{
+	struct vfio_mig_stream *st = mig->stream;
+	int ret;
+
+	if (!st || st->mode != VFIO_MIG_STREAM_PRE_COPY)
+		return vfio_mig_call_level(mig, from, to);
+	guard(mutex)(&st->call_lock);
+	vfio_mig_save_pause(st);
+	ret = vfio_mig_call_level(mig, from, to);
+	vfio_mig_save_unpause(st);
+	return ret;
+}
+
+/*
+ * Touches are blocked from before the device is asked to stop until it is started.
+ * That is not done under call_lock: it takes memory_lock, under which a reset
+ * takes call_lock.
+ */
+static int vfio_mig_change_level(struct vfio_mig *mig, enum vfio_mig_run_level from,
+				 enum vfio_mig_run_level to)
+{
+	int ret;
+
+	if (from == to)
+		return 0;
+	if (to == VFIO_MIG_STOPPED)
+		vfio_mig_block_mmio(mig, true);
+	ret = vfio_mig_move_level(mig, from, to);
+	if (vfio_mig_is_running(from, to, ret))
+		vfio_mig_block_mmio(mig, false);
+	return ret;
+}
+
+/* The old state cannot be restored; only a reset helps. */
+static void vfio_mig_lose_state(struct vfio_mig *mig)
+{
+	vfio_mig_stream_abort(mig);
+	mig->state = VFIO_DEVICE_STATE_ERROR;
 }
 
 /* One arc: lower the level, then change the stream; or change the stream; or raise the level. */
@@ -257,12 +340,9 @@ static struct file *vfio_mig_step(struct vfio_mig *mig, enum vfio_device_mig_sta
 	struct vfio_mig_pair to = vfio_mig_state_pair(next);
 	bool lowers = to.level < from.level;
 	struct file *file;
-	int ret = 0;
+	int ret;
 
-	if (lowers)
-		ret = mig->ops->suspend(mig, to.level);
-	else if (to.level > from.level)
-		ret = mig->ops->resume(mig, to.level);
+	ret = vfio_mig_change_level(mig, from.level, to.level);
 	if (ret)
 		return ERR_PTR(ret);
 
@@ -271,8 +351,23 @@ static struct file *vfio_mig_step(struct vfio_mig *mig, enum vfio_device_mig_sta
 		mig->state = next;
 		return file;
 	}
-	if (lowers && mig->ops->resume(mig, from.level))
-		mig->state = VFIO_DEVICE_STATE_ERROR;
+	if (lowers && vfio_mig_change_level(mig, to.level, from.level))
+		vfio_mig_lose_state(mig);
+	return file;
+}
+
+static struct file *vfio_mig_observed_step(struct vfio_mig *mig, enum vfio_device_mig_state next)
+{
+	enum vfio_device_mig_state from = mig->state;
+	u64 begun = ktime_get_ns();
+	struct file *file;
+	u64 duration;
+
+	trace_vfio_mig_arc_begin(mig, from, next);
+	file = vfio_mig_step(mig, next);
+	duration = ktime_get_ns() - begun;
+	vfio_mig_histogram_add(mig, from, next, duration);
+	trace_vfio_mig_arc_end(mig, from, next, PTR_ERR_OR_ZERO(file), duration);
 	return file;
 }
 
@@ -299,7 +394,7 @@ static struct file *vfio_mig_walk(struct vfio_mig *mig, enum vfio_device_mig_sta
 			return ERR_PTR(-ENODEV);
 		if (vfio_mig_resetting(mig))
 			return ERR_PTR(-EBUSY);
-		file = vfio_mig_step(mig, next);
+		file = vfio_mig_observed_step(mig, next);
 		if (IS_ERR(file))
 			break;
 	}
@@ -310,6 +405,8 @@ static struct file *vfio_mig_walk(struct vfio_mig *mig, enum vfio_device_mig_sta
  * vfio_mig_set_state() - &vfio_migration_ops.migration_set_state
  * @mig: the device
  * @state: state to go to, by any number of arcs
+ *
+ * The data FD of a pre-copy session stays when it goes on to STOP_COPY.
  *
  * Context: process context, may sleep for as long as the device takes.
  * Return: the data FD's file if @state transfers data and was not left, which
@@ -326,6 +423,7 @@ struct file *vfio_mig_set_state(struct vfio_mig *mig, enum vfio_device_mig_state
 	if (IS_ERR(file)) {
 		mig->errors++;
 		mig->last_error = PTR_ERR(file);
+		mig->last_reason = mig->stream ? mig->stream->reason : NULL;
 		mig->last_error_from = mig->state;
 		mig->last_error_to = state;
 	}
@@ -349,6 +447,36 @@ int vfio_mig_get_state(struct vfio_mig *mig, enum vfio_device_mig_state *state)
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_get_state, "VFIO_MIG");
 
+static int vfio_mig_estimate_precopy(struct vfio_mig_stream *st,
+				     struct vfio_mig_estimate *estimate)
+{
+	int ret;
+
+	guard(mutex)(&st->call_lock);
+	vfio_mig_save_pause(st);
+	ret = vfio_mig_call_estimate(st->mig, estimate);
+	vfio_mig_save_unpause(st);
+	return ret;
+}
+
+static int vfio_mig_estimate_stop_copy(struct vfio_mig *mig, u64 *bytes)
+{
+	struct vfio_mig_estimate estimate = {};
+	struct vfio_mig_stream *st = mig->stream;
+	int ret;
+
+	if (st && st->mode == VFIO_MIG_STREAM_STOP_COPY && st->save.expected) {
+		*bytes = st->save.expected;
+		return 0;
+	}
+	if (st && st->mode == VFIO_MIG_STREAM_PRE_COPY)
+		ret = vfio_mig_estimate_precopy(st, &estimate);
+	else
+		ret = vfio_mig_call_estimate(mig, &estimate);
+	*bytes = estimate.stop_copy_bytes + VFIO_MIG_OWN_RECORDS;
+	return ret;
+}
+
 /**
  * vfio_mig_get_data_size() - &vfio_migration_ops.migration_get_data_size
  * @mig: the device
@@ -360,7 +488,7 @@ EXPORT_SYMBOL_NS_GPL(vfio_mig_get_state, "VFIO_MIG");
  */
 int vfio_mig_get_data_size(struct vfio_mig *mig, unsigned long *stop_copy_bytes)
 {
-	struct vfio_mig_estimate estimate = {};
+	u64 bytes;
 	int ret;
 
 	guard(vfio_mig)(mig);
@@ -368,10 +496,10 @@ int vfio_mig_get_data_size(struct vfio_mig *mig, unsigned long *stop_copy_bytes)
 		return -ENODEV;
 	if (mig->state == VFIO_DEVICE_STATE_ERROR)
 		return -EIO;
-	ret = mig->ops->estimate(mig, &estimate);
+	ret = vfio_mig_estimate_stop_copy(mig, &bytes);
 	if (ret)
 		return ret;
-	*stop_copy_bytes = max(estimate.stop_copy_bytes, 1);
+	*stop_copy_bytes = bytes;
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_get_data_size, "VFIO_MIG");

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loading: a parser cuts the writer's bytes into records and has the driver
- * apply each one when it is complete.
+ * Loading: the writer's bytes become images, which the driver applies.
  *
  * The stream comes from somewhere else and is not trusted. Memory is allocated
  * for bytes that have arrived, never for a size that a header claims. The write
  * that completes a record returns what became of it, as a failure at
  * RESUMING -> STOP comes too late for the sender. An error stays.
  */
+#include <linux/fs.h>
 #include <linux/poll.h>
 #include <linux/sizes.h>
 #include <linux/uio.h>
+#include <trace/events/vfio_mig.h>
 
+#include "call.h"
 #include "vfio_mig_private.h"
 
 /* Bytes taken from the writer at a time. */
@@ -22,74 +24,82 @@ static struct vfio_mig_buf *vfio_mig_load_buf(struct vfio_mig_stream *st)
 	return st->pool[0];
 }
 
-static void vfio_mig_load_set_open(struct vfio_mig_stream *st, bool open)
+static int vfio_mig_load_verify(struct vfio_mig_stream *st, struct vfio_mig_buf *buf)
 {
-	guard(spinlock_irqsave)(&st->queue_lock);
-	st->record_open = open;
+	if (!st->parser.checked)
+		return 0;
+	return vfio_mig_parser_verify(&st->parser, vfio_mig_buf_crc32c(buf));
 }
 
-/* Apply a complete record. */
-static int vfio_mig_load_apply(struct vfio_mig_stream *st)
+/* Apply a complete image. */
+static int vfio_mig_load_apply(struct vfio_mig_stream *st, const char **reason)
 {
 	struct vfio_mig_buf *buf = vfio_mig_load_buf(st);
 	int ret;
 
-	guard(mutex)(&st->call_lock);
-	ret = vfio_mig_stream_status(st);
-	if (!ret)
-		ret = vfio_mig_buf_prepare(st, buf);
-	if (!ret)
-		ret = st->mig->ops->load_record(st, le32_to_cpu(st->parser.header.tag), buf);
-	if (!ret)
-		st->images++;
-	return ret;
-}
-
-static int vfio_mig_load_close_record(struct vfio_mig_stream *st)
-{
-	int ret = st->parser.skip ? 0 : vfio_mig_load_apply(st);
-
-	vfio_mig_load_buf(st)->length = 0;
-	st->parser.header_length = 0;
-	if (ret)
-		vfio_mig_stream_fail(st, ret);
-	else
-		vfio_mig_load_set_open(st, false);
-	return ret;
-}
-
-/* The header is complete: decide what to do with the payload. */
-static int vfio_mig_load_open_record(struct vfio_mig_stream *st)
-{
-	struct vfio_mig_parser *parser = &st->parser;
-	int ret;
-
-	ret = vfio_mig_record_check(&parser->header, parser->max_record, parser->known_tags);
+	ret = vfio_mig_load_verify(st, buf);
 	if (ret) {
-		vfio_mig_stream_fail(st, ret);
+		*reason = "wrong checksum";
 		return ret;
 	}
-	parser->skip = !vfio_mig_record_known(&parser->header, parser->known_tags);
-	parser->left = le64_to_cpu(parser->header.size);
-	return parser->left ? 0 : vfio_mig_load_close_record(st);
+	ret = vfio_mig_buf_prepare(st, buf);
+	if (ret)
+		return ret;
+	trace_vfio_mig_record(st->name, st->parser.tag, buf->length, VFIO_MIG_WAY_LOADED);
+	ret = vfio_mig_call_load_record(st, st->parser.tag, buf);
+	buf->length = 0;
+	/* For the worker it would mean to come again. */
+	return ret == -EAGAIN ? -EIO : ret;
 }
 
-static ssize_t vfio_mig_load_header(struct vfio_mig_stream *st, struct iov_iter *from)
+static int vfio_mig_load_expect(struct vfio_mig_stream *st)
 {
-	struct vfio_mig_parser *parser = &st->parser;
-	size_t copied;
+	u64 size = st->parser.largest_image;
+
+	return size <= st->parser.max_record ? vfio_mig_call_expect(st, size) : 0;
+}
+
+/* What the parser found complete concerns the driver. */
+static int vfio_mig_load_event(struct vfio_mig_stream *st, int event, const char **reason)
+{
 	int ret;
 
-	copied = copy_from_iter((void *)&parser->header + parser->header_length,
-				sizeof(parser->header) - parser->header_length, from);
-	if (!copied)
-		return -EFAULT;
-	parser->header_length += copied;
-	vfio_mig_load_set_open(st, true);
-	if (parser->header_length < sizeof(parser->header))
-		return copied;
-	ret = vfio_mig_load_open_record(st);
-	return ret ?: copied;
+	guard(mutex)(&st->call_lock);
+	ret = vfio_mig_stream_status(st);
+	if (ret)
+		return ret;
+	switch (event) {
+	case VFIO_MIG_PARSER_GREETED:
+		return vfio_mig_preamble_check(st, reason);
+	case VFIO_MIG_PARSER_HINTED:
+		return vfio_mig_load_expect(st);
+	case VFIO_MIG_PARSER_COMPLETE:
+		return vfio_mig_load_apply(st, reason);
+	default:
+		return 0;
+	}
+}
+
+/* Only now, when the driver has applied it, the stream could end with what arrived. */
+static void vfio_mig_load_publish(struct vfio_mig_stream *st)
+{
+	guard(spinlock_irqsave)(&st->queue_lock);
+	st->verdict = vfio_mig_parser_finish(&st->parser);
+}
+
+/* @length bytes have arrived where the parser wanted them. */
+static int vfio_mig_load_advance(struct vfio_mig_stream *st, u64 length)
+{
+	int ret = vfio_mig_parser_advance(&st->parser, length);
+	const char *reason = ret < 0 ? "malformed stream" : NULL;
+
+	if (ret > VFIO_MIG_PARSER_NOTHING)
+		ret = vfio_mig_load_event(st, ret, &reason);
+	if (ret)
+		vfio_mig_stream_fail(st, ret, reason);
+	else
+		vfio_mig_load_publish(st);
+	return ret;
 }
 
 /* A buffer that the device knows cannot grow. */
@@ -97,7 +107,7 @@ static int vfio_mig_load_make_room(struct vfio_mig_stream *st, size_t length)
 {
 	struct vfio_mig_buf *buf = vfio_mig_load_buf(st);
 
-	if (length <= vfio_mig_buf_capacity(buf))
+	if (length <= buf->size)
 		return 0;
 	scoped_guard(mutex, &st->call_lock) {
 		if (!st->mig)
@@ -119,65 +129,140 @@ static ssize_t vfio_mig_load_keep(struct vfio_mig_stream *st, struct iov_iter *f
 		return ret;
 	copied = vfio_mig_buf_copy_from_iter(buf, buf->length, wanted, from);
 	buf->length += copied;
-	return copied ?: -EFAULT;
+	WRITE_ONCE(st->copied, st->copied + copied);
+	return copied;
 }
 
-static ssize_t vfio_mig_load_payload(struct vfio_mig_stream *st, struct iov_iter *from)
+/* Put the next bytes where the parser wants them. Returns bytes or -errno. */
+static ssize_t vfio_mig_load_take(struct vfio_mig_stream *st, struct iov_iter *from)
 {
-	struct vfio_mig_parser *parser = &st->parser;
-	size_t wanted = min(parser->left, iov_iter_count(from));
-	ssize_t taken = wanted;
+	struct vfio_mig_parser_wish wish;
+	ssize_t taken;
 	int ret;
 
-	if (parser->skip)
-		iov_iter_advance(from, wanted);
+	vfio_mig_parser_wish(&st->parser, &wish);
+	taken = min(wish.length, iov_iter_count(from));
+	if (wish.place == VFIO_MIG_PARSER_NOWHERE)
+		iov_iter_advance(from, taken);
+	else if (wish.place == VFIO_MIG_PARSER_HERE)
+		taken = copy_from_iter(wish.to, taken, from);
 	else
-		taken = vfio_mig_load_keep(st, from, wanted);
+		taken = vfio_mig_load_keep(st, from, taken);
+	if (!taken)
+		return -EFAULT;
 	if (taken < 0)
 		return taken;
-	parser->left -= taken;
-	if (parser->left)
-		return taken;
-	ret = vfio_mig_load_close_record(st);
+	ret = vfio_mig_load_advance(st, taken);
 	return ret ?: taken;
 }
 
-static ssize_t vfio_mig_load_write(struct vfio_mig_stream *st, struct iov_iter *from)
+static ssize_t vfio_mig_load_bytes(struct vfio_mig_stream *st, struct iov_iter *from)
 {
 	ssize_t done = 0;
 	ssize_t taken;
 	int status;
 
+	lockdep_assert_held(&st->io_lock);
 	do {
 		status = vfio_mig_stream_status(st);
 		if (status)
 			return status;
 		if (!iov_iter_count(from))
-			return done;
-		if (st->parser.header_length < sizeof(st->parser.header))
-			taken = vfio_mig_load_header(st, from);
-		else
-			taken = vfio_mig_load_payload(st, from);
+			break;
+		taken = vfio_mig_load_take(st, from);
 		if (taken > 0)
 			done += taken;
 	} while (taken > 0);
 
 	/* What ends the stream is told at once, anything else at the next write. */
-	return vfio_mig_stream_status(st) ?: (done ?: taken);
+	status = vfio_mig_stream_status(st);
+	if (status)
+		return status;
+	WRITE_ONCE(st->bytes, st->bytes + done);
+	return done ?: taken;
+}
+
+static ssize_t vfio_mig_load_now(struct vfio_mig_stream *st, struct iov_iter *from, bool wait)
+{
+	ssize_t ret;
+
+	for (;;) {
+		ret = vfio_mig_stream_lock_io(st, wait);
+		if (ret)
+			return ret;
+		if (!vfio_mig_async_pending(st))
+			break;
+		vfio_mig_stream_unlock_io(st);
+		if (!wait)
+			return -EAGAIN;
+		ret = wait_event_interruptible(st->wait, !vfio_mig_async_pending(st));
+		if (ret)
+			return ret;
+	}
+	ret = vfio_mig_load_bytes(st, from);
+	vfio_mig_stream_unlock_io(st);
+	return ret;
+}
+
+/* Whether all of it is the inside of an image, so that the driver has nothing to do yet. */
+static bool vfio_mig_load_is_inside(struct vfio_mig_stream *st, const struct iov_iter *from)
+{
+	struct vfio_mig_parser_wish wish;
+
+	vfio_mig_parser_wish(&st->parser, &wish);
+	return wish.place != VFIO_MIG_PARSER_HERE && iov_iter_count(from) < wish.length;
+}
+
+/*
+ * Whether an asynchronous request has to be queued: others are queued before it,
+ * or the driver has to work for it. If not, @done is its result. Requests go as
+ * a whole one way or the other: a short write would leave a gap before the next.
+ */
+static bool vfio_mig_load_must_queue(struct vfio_mig_stream *st, struct iov_iter *from,
+				     ssize_t *done)
+{
+	bool inside;
+
+	if (vfio_mig_async_pending(st))
+		return true;
+	*done = vfio_mig_stream_lock_io(st, false);
+	if (*done)
+		return vfio_mig_async_pending(st);
+	inside = !vfio_mig_async_pending(st) && vfio_mig_load_is_inside(st, from);
+	if (inside)
+		*done = vfio_mig_load_bytes(st, from);
+	vfio_mig_stream_unlock_io(st);
+	return !inside;
+}
+
+/* What cannot be queued waits in place, whatever its submitter said: the order has to stay. */
+static ssize_t vfio_mig_load_async(struct vfio_mig_stream *st, struct kiocb *iocb,
+				   struct iov_iter *from)
+{
+	ssize_t ret;
+
+	if (!vfio_mig_load_must_queue(st, from, &ret))
+		return ret;
+	ret = vfio_mig_async_queue(st, iocb, from);
+	return ret == -ENOMEM ? vfio_mig_load_now(st, from, true) : ret;
 }
 
 ssize_t vfio_mig_load_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct vfio_mig_stream *st = iocb->ki_filp->private_data;
-	ssize_t ret;
 
-	ret = vfio_mig_stream_lock_io(st, iocb);
-	if (ret)
-		return ret;
-	ret = vfio_mig_load_write(st, from);
-	if (ret > 0)
-		WRITE_ONCE(st->bytes, st->bytes + ret);
-	vfio_mig_stream_unlock_io(st);
+	if (vfio_mig_async_wanted(iocb) && iov_iter_count(from))
+		return vfio_mig_load_async(st, iocb, from);
+	return vfio_mig_load_now(st, from, vfio_mig_async_may_wait(iocb));
+}
+
+/* Serve the first of the queued requests. A short write would leave a gap before the next. */
+ssize_t vfio_mig_load_serve(struct vfio_mig_stream *st, struct vfio_mig_request *request)
+{
+	ssize_t ret = vfio_mig_load_bytes(st, &request->iter);
+
+	if (iov_iter_count(&request->iter))
+		vfio_mig_stream_fail(st, ret < 0 ? ret : -ENOMEM, "write cut short");
 	return ret;
 }
 
@@ -196,34 +281,31 @@ int vfio_mig_load_start(struct vfio_mig_stream *st)
 	const struct vfio_mig_ops *ops = st->mig->ops;
 	struct vfio_mig_buf *buf;
 
-	st->parser.max_record = ops->max_record;
-	st->parser.known_tags = ops->load_tags;
+	vfio_mig_parser_init(&st->parser, ops->max_record, ops->load_tags);
+	st->verdict = -EBADMSG;
 	buf = vfio_mig_buf_alloc(ops);
 	if (!buf)
 		return -ENOMEM;
 	vfio_mig_stream_add_buf(st, buf);
-	return ops->load_begin ? ops->load_begin(st) : 0;
+	return vfio_mig_call_load_begin(st);
 }
 
+/* A session whose file was closed before anything was written has changed nothing. */
 static int vfio_mig_load_verdict(struct vfio_mig_stream *st)
 {
-	const struct vfio_mig_ops *ops = st->mig->ops;
-	bool open, unused;
-	int status, ret;
+	bool unused;
+	int ret;
 
 	lockdep_assert_held(&st->call_lock);
 	scoped_guard(spinlock_irqsave, &st->queue_lock) {
-		status = st->status;
-		open = st->record_open;
-		/* The file was closed before anything was written: nothing has changed. */
-		unused = st->released && !st->bytes;
+		ret = st->status ?: st->verdict;
+		unused = !st->status && st->released && !st->bytes;
 	}
-	if (status)
-		return status;
-	if (!unused && (open || !st->images))
-		return -EBADMSG;
-	ret = ops->load_end ? ops->load_end(st, unused) : 0;
-	return unused ? 0 : ret;
+	if (unused) {
+		vfio_mig_call_load_end(st, true);
+		return 0;
+	}
+	return ret ?: vfio_mig_call_load_end(st, false);
 }
 
 /*
@@ -236,16 +318,13 @@ int vfio_mig_load_finish(struct vfio_mig_stream *st)
 
 	guard(mutex)(&st->call_lock);
 	ret = vfio_mig_load_verdict(st);
-	vfio_mig_stream_fail(st, ret ?: -ENODEV);
+	vfio_mig_stream_fail(st, ret ?: -ENODEV, ret == -EBADMSG ? "incomplete stream" : NULL);
 	return ret;
 }
 
 /* Drop what was loaded. The lock waits for the record that is being applied. */
 void vfio_mig_load_abort(struct vfio_mig_stream *st)
 {
-	const struct vfio_mig_ops *ops = st->mig->ops;
-
 	guard(mutex)(&st->call_lock);
-	if (ops->load_end)
-		ops->load_end(st, true);
+	vfio_mig_call_load_end(st, true);
 }

@@ -4,9 +4,11 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
-#include <linux/vfio_pci_mig.h>
 
-#define VFIO_PCI_MIG_FLAGS (VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P)
+#include "pci.h"
+
+#define VFIO_PCI_MIG_FLAGS \
+	(VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P | VFIO_MIGRATION_PRE_COPY)
 
 static struct file *vfio_pci_mig_set_state(struct vfio_device *vdev,
 					   enum vfio_device_mig_state state)
@@ -34,7 +36,8 @@ static const struct vfio_migration_ops vfio_pci_mig_ops = {
  * vfio_pci_mig_init() - make a PCI device migratable
  * @dev: the device, initialised by vfio_pci_core_init_dev()
  * @ops: the driver's migration operations
- * @flags: VFIO_MIGRATION_STOP_COPY, with or without VFIO_MIGRATION_P2P
+ * @flags: VFIO_MIGRATION_STOP_COPY, with or without VFIO_MIGRATION_P2P and
+ *	VFIO_MIGRATION_PRE_COPY
  *
  * A driver that finds its device unable to migrate does not call this; the
  * device then behaves as with vfio-pci.
@@ -52,6 +55,9 @@ int vfio_pci_mig_init(struct vfio_pci_mig_device *dev, const struct vfio_mig_ops
 	ret = vfio_mig_init(&dev->mig, vdev, ops);
 	if (ret)
 		return ret;
+	dev->mig.vendor = dev->core.pdev->vendor;
+	dev->mig.device = dev->core.pdev->device;
+	vfio_pci_mig_mmio_init(dev);
 	vdev->migration_flags = flags;
 	vdev->mig_ops = &vfio_pci_mig_ops;
 	return 0;
@@ -73,8 +79,10 @@ int vfio_pci_mig_register(struct vfio_pci_mig_device *dev)
 	ret = vfio_pci_core_register_device(&dev->core);
 	if (ret)
 		return ret;
-	if (dev->mig.ops)
+	if (dev->mig.ops) {
 		vfio_mig_register(&dev->mig);
+		vfio_pci_mig_mmio_debugfs_add(dev);
+	}
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(vfio_pci_mig_register, "VFIO_MIG");
@@ -121,8 +129,14 @@ int vfio_pci_mig_open_device(struct vfio_device *vdev)
 	ret = vfio_pci_core_enable(&dev->core);
 	if (ret)
 		return ret;
-	if (dev->mig.ops)
+	if (dev->mig.ops) {
+		ret = vfio_pci_mig_add_info_region(dev);
+		if (ret) {
+			vfio_pci_core_disable(&dev->core);
+			return ret;
+		}
 		vfio_mig_open(&dev->mig);
+	}
 	vfio_pci_core_finish_enable(&dev->core);
 	return 0;
 }

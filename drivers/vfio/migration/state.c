@@ -32,6 +32,13 @@ static const char * const vfio_mig_state_names[VFIO_DEVICE_STATE_NR] = {
 	[VFIO_DEVICE_STATE_PRE_COPY_P2P] = "PRE_COPY_P2P",
 };
 
+static const char * const vfio_mig_mode_names[] = {
+	[VFIO_MIG_STREAM_NONE] = "none",
+	[VFIO_MIG_STREAM_PRE_COPY] = "pre-copy",
+	[VFIO_MIG_STREAM_STOP_COPY] = "stop-copy",
+	[VFIO_MIG_STREAM_RESUMING] = "resuming",
+};
+
 struct vfio_mig_pair vfio_mig_state_pair(enum vfio_device_mig_state state)
 {
 	return vfio_mig_pairs[state];
@@ -43,3 +50,8 @@ const char *vfio_mig_state_name(enum vfio_device_mig_state state)
 	return state < VFIO_DEVICE_STATE_NR ? vfio_mig_state_names[state] : "invalid";
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_mig_state_name);
+
+const char *vfio_mig_mode_name(enum vfio_mig_stream_mode mode)
+{
+	return vfio_mig_mode_names[mode];
+}

@@ -10,9 +10,14 @@
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/ktime.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/splice.h>
+#include <trace/events/vfio_mig.h>
 
+#include "call.h"
+#include "fault.h"
 #include "vfio_mig_private.h"
 
 /**
@@ -41,11 +46,6 @@ void *vfio_mig_stream_priv(struct vfio_mig_stream *st)
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_stream_priv, "VFIO_MIG");
 
-static bool vfio_mig_stream_saves(const struct vfio_mig_stream *st)
-{
-	return st->mode != VFIO_MIG_STREAM_RESUMING;
-}
-
 /* The pool is what bounds the memory of a session. */
 int vfio_mig_stream_add_buf(struct vfio_mig_stream *st, struct vfio_mig_buf *buf)
 {
@@ -55,11 +55,11 @@ int vfio_mig_stream_add_buf(struct vfio_mig_stream *st, struct vfio_mig_buf *buf
 	return 0;
 }
 
-static void vfio_mig_stream_free_bufs(struct vfio_mig_stream *st)
+void vfio_mig_stream_free_bufs(struct vfio_mig_stream *st)
 {
 	scoped_guard(spinlock_irqsave, &st->queue_lock) {
-		INIT_LIST_HEAD(&st->ready);
-		INIT_LIST_HEAD(&st->spare);
+		INIT_LIST_HEAD(&st->save.ready);
+		INIT_LIST_HEAD(&st->save.spare);
 	}
 	while (st->pool_count)
 		vfio_mig_buf_free(st->pool[--st->pool_count]);
@@ -80,28 +80,37 @@ static struct vfio_mig_stream *vfio_mig_stream_alloc(struct vfio_mig *mig,
 {
 	struct vfio_mig_stream *st;
 
+	if (vfio_mig_fault_alloc())
+		return NULL;
 	st = kzalloc(sizeof(*st) + mig->ops->stream_size, GFP_KERNEL_ACCOUNT);
 	if (!st)
 		return NULL;
 	kref_init(&st->ref);
+	strscpy(st->name, dev_name(mig->vdev->dev));
 	st->mode = mode;
 	st->mig = mig;
+	st->begun = ktime_get_ns();
 	init_waitqueue_head(&st->wait);
 	mutex_init(&st->io_lock);
 	mutex_init(&st->call_lock);
 	spin_lock_init(&st->queue_lock);
-	INIT_LIST_HEAD(&st->ready);
-	INIT_LIST_HEAD(&st->spare);
-	INIT_WORK(&st->produce, vfio_mig_save_produce);
+	INIT_LIST_HEAD(&st->save.ready);
+	INIT_LIST_HEAD(&st->save.spare);
+	INIT_LIST_HEAD(&st->requests);
+	INIT_WORK(&st->save.produce, vfio_mig_save_produce);
+	INIT_WORK(&st->serve, vfio_mig_async_serve);
 	return st;
 }
 
 /* Why the session can go no further; the first reason stays. */
-void vfio_mig_stream_fail(struct vfio_mig_stream *st, int status)
+void vfio_mig_stream_fail(struct vfio_mig_stream *st, int status, const char *reason)
 {
 	scoped_guard(spinlock_irqsave, &st->queue_lock) {
-		if (!st->status)
+		if (!st->status) {
 			st->status = status;
+			st->reason = reason;
+		}
+		vfio_mig_async_kick(st);
 	}
 	wake_up_all(&st->wait);
 }
@@ -112,9 +121,9 @@ int vfio_mig_stream_status(struct vfio_mig_stream *st)
 	return st->status;
 }
 
-int vfio_mig_stream_lock_io(struct vfio_mig_stream *st, const struct kiocb *iocb)
+int vfio_mig_stream_lock_io(struct vfio_mig_stream *st, bool wait)
 {
-	if ((iocb->ki_flags & IOCB_NOWAIT) || (iocb->ki_filp->f_flags & O_NONBLOCK))
+	if (!wait)
 		return mutex_trylock(&st->io_lock) ? 0 : -EAGAIN;
 	return mutex_lock_interruptible(&st->io_lock);
 }
@@ -122,6 +131,7 @@ int vfio_mig_stream_lock_io(struct vfio_mig_stream *st, const struct kiocb *iocb
 /*
  * Whoever is last to use the buffers of a session that ended frees them. If the
  * end falls between the test and the unlock they stay until the file is closed.
+ * The worker gave up if it came meanwhile, so it is called again.
  */
 void vfio_mig_stream_unlock_io(struct vfio_mig_stream *st)
 {
@@ -131,7 +141,9 @@ void vfio_mig_stream_unlock_io(struct vfio_mig_stream *st)
 		ended = st->ended;
 	if (ended)
 		vfio_mig_stream_free_bufs(st);
+	guard(spinlock_irqsave)(&st->queue_lock);
 	mutex_unlock(&st->io_lock);
+	vfio_mig_async_kick(st);
 }
 
 static int vfio_mig_stream_release(struct inode *inode, struct file *file)
@@ -146,15 +158,21 @@ static int vfio_mig_stream_release(struct inode *inode, struct file *file)
 
 static const struct file_operations vfio_mig_save_fops = {
 	.owner = THIS_MODULE,
-	.read_iter = vfio_mig_save_read_iter,
-	.poll = vfio_mig_save_poll,
+	.read_iter = vfio_mig_read_iter,
+	.splice_read = vfio_mig_splice_read,
+	.poll = vfio_mig_read_poll,
+	.unlocked_ioctl = vfio_mig_precopy_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = vfio_mig_fdinfo_show,
 	.release = vfio_mig_stream_release,
 };
 
 static const struct file_operations vfio_mig_load_fops = {
 	.owner = THIS_MODULE,
 	.write_iter = vfio_mig_load_write_iter,
+	.splice_write = iter_file_splice_write,
 	.poll = vfio_mig_load_poll,
+	.show_fdinfo = vfio_mig_fdinfo_show,
 	.release = vfio_mig_stream_release,
 };
 
@@ -169,34 +187,27 @@ static struct file *vfio_mig_stream_file(struct vfio_mig_stream *st)
 		return file;
 	kref_get(&st->ref);
 	stream_open(file->f_inode, file);
-	if (saves)
-		file->f_mode |= FMODE_NOWAIT;
+	file->f_mode |= FMODE_NOWAIT;
 	return file;
 }
 
 /* Give the driver back what it holds: the last calls into it. */
 static void vfio_mig_stream_retire(struct vfio_mig_stream *st)
 {
-	const struct vfio_mig_ops *ops = st->mig->ops;
-
 	lockdep_assert_held(&st->call_lock);
 	for (unsigned int i = 0; i < st->pool_count; i++)
 		vfio_mig_buf_retire(st, st->pool[i]);
-	if (ops->stream_fini)
-		ops->stream_fini(st);
+	vfio_mig_call_stream_fini(st);
 	st->mig = NULL;
 }
 
 static int vfio_mig_stream_begin(struct vfio_mig_stream *st)
 {
-	const struct vfio_mig_ops *ops = st->mig->ops;
 	int ret;
 
-	if (ops->stream_init) {
-		ret = ops->stream_init(st);
-		if (ret)
-			return ret;
-	}
+	ret = vfio_mig_call_stream_init(st);
+	if (ret)
+		return ret;
 	if (vfio_mig_stream_saves(st))
 		ret = vfio_mig_save_start(st, st->mode == VFIO_MIG_STREAM_STOP_COPY);
 	else
@@ -227,6 +238,7 @@ static void vfio_mig_stream_account(struct vfio_mig *mig, struct vfio_mig_stream
 	if (status && status != -ENODEV) {
 		mig->errors++;
 		mig->last_error = status;
+		mig->last_reason = st->reason;
 		mig->last_error_from = mig->state;
 		mig->last_error_to = mig->state;
 	}
@@ -234,8 +246,17 @@ static void vfio_mig_stream_account(struct vfio_mig *mig, struct vfio_mig_stream
 		mig->bytes_saved += READ_ONCE(st->bytes);
 	else
 		mig->bytes_loaded += READ_ONCE(st->bytes);
+	atomic64_add(READ_ONCE(st->copied), &mig->bytes_copied);
+	atomic64_add(READ_ONCE(st->direct), &mig->bytes_direct);
+	atomic64_add(READ_ONCE(st->spliced), &mig->bytes_spliced);
+	trace_vfio_mig_session_end(st->name, vfio_mig_mode_name(st->mode), status,
+				   READ_ONCE(st->bytes));
 }
 
+/*
+ * End the session. Queued requests are answered before this returns; nothing
+ * here waits for somebody who touches user memory.
+ */
 static void vfio_mig_stream_end(struct vfio_mig *mig, bool abort)
 {
 	struct vfio_mig_stream *st = mig->stream;
@@ -247,9 +268,13 @@ static void vfio_mig_stream_end(struct vfio_mig *mig, bool abort)
 		st->status = -ENODEV;
 	wake_up_all(&st->wait);
 
-	if (vfio_mig_stream_saves(st))
+	if (vfio_mig_stream_saves(st)) {
+		/* After somebody who asks how much there is. */
+		guard(mutex)(&st->call_lock);
 		vfio_mig_save_stop(st, abort);
-	else if (abort)
+	}
+	vfio_mig_async_stop(st);
+	if (!vfio_mig_stream_saves(st) && abort)
 		vfio_mig_load_abort(st);
 	vfio_mig_stream_detach(st);
 }
@@ -273,8 +298,9 @@ struct file *vfio_mig_stream_start(struct vfio_mig *mig, enum vfio_mig_stream_mo
 	scoped_guard(spinlock, &mig->reset_lock) {
 		mig->stream = st;
 		if (mig->resetting)
-			vfio_mig_stream_fail(st, -ENODEV);
+			vfio_mig_stream_fail(st, -ENODEV, NULL);
 	}
+	trace_vfio_mig_session_begin(st->name, vfio_mig_mode_name(mode));
 	file = vfio_mig_stream_file(st);
 	if (IS_ERR(file)) {
 		vfio_mig_stream_end(mig, true);
@@ -282,6 +308,13 @@ struct file *vfio_mig_stream_start(struct vfio_mig *mig, enum vfio_mig_stream_mo
 	}
 	mig->sessions++;
 	return file;
+}
+
+/* A pre-copy session goes on to STOP_COPY, or stays what it is on error. */
+int vfio_mig_stream_finalize(struct vfio_mig *mig)
+{
+	lockdep_assert_held(&mig->state_mutex);
+	return vfio_mig_save_finalize(mig->stream);
 }
 
 /* Leave a state that transfers data; fails only if what was loaded is no good. */

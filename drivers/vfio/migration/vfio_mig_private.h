@@ -6,20 +6,29 @@
 #define VFIO_MIG_PRIVATE_H
 
 #include <linux/kref.h>
+#include <linux/uio.h>
 #include <linux/vfio_mig.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "parser.h"
+
 struct file;
-struct iov_iter;
 struct kiocb;
+struct pipe_inode_info;
 struct poll_table_struct;
 struct seq_file;
+struct user_struct;
 
 /* Upper bound of buffers in a pool, whatever a driver asks for. */
 #define VFIO_MIG_MAX_POOL	8U
-/* Upper bound of records that vfio_mig_save_blob() queues. */
-#define VFIO_MIG_MAX_BLOBS	4U
+/* Upper bound of records that do not come from the pool: preamble, end, the driver's. */
+#define VFIO_MIG_MAX_BLOBS	6U
+
+/* The preamble and the end record, which the driver knows nothing of. */
+#define VFIO_MIG_OWN_RECORDS	(2 * sizeof(struct vfio_mig_record_header) +	\
+				 sizeof(struct vfio_mig_preamble) +		\
+				 sizeof(struct vfio_mig_end))
 
 /* state.c: states as pairs */
 
@@ -42,126 +51,242 @@ struct vfio_mig_pair {
 
 struct vfio_mig_pair vfio_mig_state_pair(enum vfio_device_mig_state state);
 const char *vfio_mig_state_name(enum vfio_device_mig_state state);
+const char *vfio_mig_mode_name(enum vfio_mig_stream_mode mode);
 
 /* stream.c: sessions */
 
 /**
- * struct vfio_mig_parser - where the writer is in the stream
- * @header: header of the current record
- * @header_length: bytes of @header that have arrived
- * @left: bytes of payload that are still missing
- * @skip: the payload is dropped
- * @max_record: &vfio_mig_ops.max_record; constant
- * @known_tags: &vfio_mig_ops.load_tags; constant
+ * struct vfio_mig_save - saving side of a session
+ * @cursor: bytes of the first ready record that have been read; io_lock
+ * @record_size: bytes that a buffer of the pool has to hold; set in save_begin()
+ * @end: buffer of the end record, or NULL; constant after the start
+ * @ready: records that can be read
+ * @spare: buffers of the pool that save_next() can fill
+ * @filling: the buffer that save_next() has, or NULL
+ * @produced: records in @ready that came from save_next()
+ * @ahead: how many of them are produced before a reader waits for one
+ * @wanted: 1 if a reader waits for one, else 0
+ * @paused: number of those who keep save_next() from being called
+ * @reading: somebody reads who is not a queued request
+ * @initial: what is produced counts as initial data
+ * @reinit: likewise, and the user has not been told yet
+ * @idle: the device has nothing new
+ * @eof: nothing comes after @ready
+ * @promised: bytes that the user was told to expect, U64_MAX if not told
+ * @expected: bytes to expect in all, or 0 if not known
+ * @images: mandatory images so far
+ * @image_bytes: their payload
+ * @produce: has the driver fill @filling
+ *
+ * Protected by queue_lock, but for what says otherwise.
  */
-struct vfio_mig_parser {
-	struct vfio_mig_record_header header;
-	size_t header_length;
-	u64 left;
-	bool skip;
-	u64 max_record;
-	u32 known_tags;
+struct vfio_mig_save {
+	size_t cursor;
+	size_t record_size;
+	struct vfio_mig_buf *end;
+	struct list_head ready;
+	struct list_head spare;
+	struct vfio_mig_buf *filling;
+	unsigned int produced;
+	unsigned int ahead;
+	unsigned int wanted;
+	unsigned int paused;
+	bool reading;
+	bool initial;
+	bool reinit;
+	bool idle;
+	bool eof;
+	u64 promised;
+	u64 expected;
+	u64 images;
+	u64 image_bytes;
+	struct work_struct produce;
 };
 
 /**
  * struct vfio_mig_stream - one session, that is one data FD
  * @ref: one reference of the device until the session ends, one of the file
- * @mode: what the session does; constant after creation
- * @wait: readers and poll
+ * @name: of the device, which the session may outlive; constant
+ * @mode: what the session does; queue_lock, changed under state_mutex
+ * @wait: readers, writers and poll
  * @io_lock: serialises readers or writers; see struct vfio_mig
- * @cursor: bytes of the first ready record that have been read; io_lock
- * @parser: io_lock
+ * @parser: loading side; io_lock
  * @bytes: bytes read or written so far; written under io_lock
- * @call_lock: driver ops of the load side, buf_fini, and the end of the session
+ * @copied: payload that the CPU copied; likewise
+ * @direct: payload that the device wrote into readers' memory; likewise
+ * @spliced: payload that readers were lent; likewise
+ * @begun: when the session began, in ns of the monotonic clock; constant
+ * @call_lock: driver ops of the session against its end
  * @mig: the device, NULL after the end; written under call_lock
- * @images: records that the driver has applied; call_lock
- * @pool: all buffers of the session; set while it starts, emptied under io_lock
- *	after it ended. Loading uses the first one only.
+ * @pool: all buffers of the session; added to while save_begin() runs, emptied
+ *	under io_lock after the end. Loading uses the first one only.
  * @pool_count: number of buffers in @pool
  * @queue_lock: protects the members below; taken by completions
- * @ready: records that can be read
- * @spare: buffers that save_next() can fill
- * @producing: save_next() owns a buffer
- * @eof: nothing comes after @ready
+ * @save: saving side
+ * @requests: queued requests in the order of their arrival
+ * @request_count: number of them
+ * @serving: the worker owns io_lock
  * @ended: the driver will not be called any more
  * @released: the file is closed
- * @record_open: the last record is incomplete
  * @status: 0, or why the session can go no further
- * @produce: calls save_next()
+ * @reason: more about @status, or NULL; a constant text
+ * @verdict: loading side: 0 if the stream may end here, else why not
+ * @serve: serves @requests
  * @priv: the driver's memory
  */
 struct vfio_mig_stream {
 	struct kref ref;
+	char name[48];
 	enum vfio_mig_stream_mode mode;
 	wait_queue_head_t wait;
 
 	struct mutex io_lock; /* readers or writers among themselves */
-	size_t cursor;
 	struct vfio_mig_parser parser;
 	u64 bytes;
+	u64 copied;
+	u64 direct;
+	u64 spliced;
+	u64 begun;
 
-	struct mutex call_lock; /* load ops against the end of the session */
+	struct mutex call_lock; /* driver ops against the end of the session */
 	struct vfio_mig *mig;
-	u64 images;
 
 	struct vfio_mig_buf *pool[VFIO_MIG_MAX_POOL + VFIO_MIG_MAX_BLOBS];
 	unsigned int pool_count;
 
 	spinlock_t queue_lock; /* lists and status, taken by completions */
-	struct list_head ready;
-	struct list_head spare;
-	bool producing;
-	bool eof;
+	struct vfio_mig_save save;
+	struct list_head requests;
+	unsigned int request_count;
+	bool serving;
 	bool ended;
 	bool released;
-	bool record_open;
 	int status;
+	const char *reason;
+	int verdict;
 
-	struct work_struct produce;
+	struct work_struct serve;
 
 	u8 priv[] __aligned(sizeof(u64));
 };
 
+static inline bool vfio_mig_stream_saves(const struct vfio_mig_stream *st)
+{
+	return READ_ONCE(st->mode) != VFIO_MIG_STREAM_RESUMING;
+}
+
 struct file *vfio_mig_stream_start(struct vfio_mig *mig, enum vfio_mig_stream_mode mode);
+int vfio_mig_stream_finalize(struct vfio_mig *mig);
 int vfio_mig_stream_stop(struct vfio_mig *mig);
 void vfio_mig_stream_abort(struct vfio_mig *mig);
-void vfio_mig_stream_fail(struct vfio_mig_stream *st, int status);
+void vfio_mig_stream_fail(struct vfio_mig_stream *st, int status, const char *reason);
 int vfio_mig_stream_add_buf(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
 int vfio_mig_stream_status(struct vfio_mig_stream *st);
-int vfio_mig_stream_lock_io(struct vfio_mig_stream *st, const struct kiocb *iocb);
+int vfio_mig_stream_lock_io(struct vfio_mig_stream *st, bool wait);
 void vfio_mig_stream_unlock_io(struct vfio_mig_stream *st);
+void vfio_mig_stream_free_bufs(struct vfio_mig_stream *st);
 
-/* save.c */
+/* async.c: requests that wait for the device */
+
+/**
+ * struct vfio_mig_request - an asynchronous read or write
+ * @node: in &vfio_mig_stream.requests
+ * @iocb: who asked; completed exactly once
+ * @user: whose locked memory the pages count as, or NULL
+ * @vec: the memory
+ * @segments: number of entries in @vec
+ * @pinned: the pages in @vec are pinned
+ * @iter: over @vec, from where the next byte goes
+ * @buf: for save_next() to fill, if the memory is good for that, or NULL
+ * @queued: when it was queued, in ns of the monotonic clock
+ */
+struct vfio_mig_request {
+	struct list_head node;
+	struct kiocb *iocb;
+	struct user_struct *user;
+	struct bio_vec *vec;
+	unsigned int segments;
+	bool pinned;
+	struct iov_iter iter;
+	struct vfio_mig_buf *buf;
+	u64 queued;
+};
+
+bool vfio_mig_async_wanted(struct kiocb *iocb);
+bool vfio_mig_async_may_wait(const struct kiocb *iocb);
+bool vfio_mig_async_pending(struct vfio_mig_stream *st);
+int vfio_mig_async_queue(struct vfio_mig_stream *st, struct kiocb *iocb, struct iov_iter *iter);
+void vfio_mig_async_serve(struct work_struct *work);
+void vfio_mig_async_kick(struct vfio_mig_stream *st);
+void vfio_mig_async_stop(struct vfio_mig_stream *st);
+
+/* direct.c: saving into a request's own memory */
+bool vfio_mig_direct_waits(const struct vfio_mig_request *request);
+void vfio_mig_direct_prepare(struct vfio_mig_stream *st, struct vfio_mig_request *request);
+ssize_t vfio_mig_direct_finish(struct vfio_mig_stream *st, struct vfio_mig_request *request);
+void vfio_mig_direct_free(struct vfio_mig_stream *st, struct vfio_mig_request *request);
+
+/* save.c: what the driver produces */
 int vfio_mig_save_start(struct vfio_mig_stream *st, bool final);
+int vfio_mig_save_finalize(struct vfio_mig_stream *st);
 void vfio_mig_save_stop(struct vfio_mig_stream *st, bool abort);
 bool vfio_mig_save_complete(struct vfio_mig_stream *st);
 void vfio_mig_save_produce(struct work_struct *work);
-ssize_t vfio_mig_save_read_iter(struct kiocb *iocb, struct iov_iter *to);
-__poll_t vfio_mig_save_poll(struct file *file, struct poll_table_struct *table);
+void vfio_mig_save_kick(struct vfio_mig_stream *st);
+void vfio_mig_save_demand(struct vfio_mig_stream *st);
+void vfio_mig_save_pause(struct vfio_mig_stream *st);
+void vfio_mig_save_unpause(struct vfio_mig_stream *st);
+void vfio_mig_save_advance(struct vfio_mig_stream *st, struct vfio_mig_buf *buf, size_t done);
+
+/* read.c: what readers see of it */
+struct vfio_mig_buf *vfio_mig_read_head(struct vfio_mig_stream *st,
+					struct vfio_mig_request *request);
+struct vfio_mig_buf *vfio_mig_read_wait(struct vfio_mig_stream *st, bool wait);
+int vfio_mig_read_begin(struct vfio_mig_stream *st, bool wait);
+void vfio_mig_read_end(struct vfio_mig_stream *st, ssize_t done);
+void vfio_mig_read_seal(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
+ssize_t vfio_mig_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t vfio_mig_read_serve(struct vfio_mig_stream *st, struct vfio_mig_request *request);
+__poll_t vfio_mig_read_poll(struct file *file, struct poll_table_struct *table);
+
+/* splice.c */
+ssize_t vfio_mig_splice_read(struct file *file, loff_t *position, struct pipe_inode_info *pipe,
+			     size_t length, unsigned int flags);
+
+/* precopy.c */
+long vfio_mig_precopy_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+/* preamble.c */
+int vfio_mig_preamble_queue(struct vfio_mig_stream *st);
+int vfio_mig_preamble_check(struct vfio_mig_stream *st, const char **reason);
+
+/* fdinfo.c */
+void vfio_mig_fdinfo_show(struct seq_file *seq, struct file *file);
 
 /* load.c */
 int vfio_mig_load_start(struct vfio_mig_stream *st);
 int vfio_mig_load_finish(struct vfio_mig_stream *st);
 void vfio_mig_load_abort(struct vfio_mig_stream *st);
 ssize_t vfio_mig_load_write_iter(struct kiocb *iocb, struct iov_iter *from);
+ssize_t vfio_mig_load_serve(struct vfio_mig_stream *st, struct vfio_mig_request *request);
 __poll_t vfio_mig_load_poll(struct file *file, struct poll_table_struct *table);
 
 /* record.c: the wire format */
 void vfio_mig_record_encode(struct vfio_mig_record_header *header, u64 size, u32 flags, u32 tag);
-int vfio_mig_record_check(const struct vfio_mig_record_header *header, u64 max_record,
-			  u32 known_tags);
-bool vfio_mig_record_known(const struct vfio_mig_record_header *header, u32 known_tags);
 
 /* buffer.c */
 struct vfio_mig_buf *vfio_mig_buf_alloc(const struct vfio_mig_ops *ops);
 void vfio_mig_buf_free(struct vfio_mig_buf *buf);
+int vfio_mig_buf_reserve(struct vfio_mig_buf *buf, unsigned int nr_pages);
 int vfio_mig_buf_grow(struct vfio_mig_buf *buf, size_t size);
+void vfio_mig_buf_renew(struct vfio_mig_buf *buf);
 int vfio_mig_buf_prepare(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
 void vfio_mig_buf_retire(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
 size_t vfio_mig_buf_copy_to_iter(const struct vfio_mig_buf *buf, size_t offset,
 				 struct iov_iter *to);
 size_t vfio_mig_buf_copy_from_iter(struct vfio_mig_buf *buf, size_t offset, size_t length,
 				   struct iov_iter *from);
+u32 vfio_mig_buf_crc32c(const struct vfio_mig_buf *buf);
 
 /* debugfs.c */
 void vfio_mig_debugfs_init(void);
@@ -172,5 +297,8 @@ void vfio_mig_debugfs_remove(struct vfio_mig *mig);
 /* main.c */
 extern struct workqueue_struct *vfio_mig_wq;
 extern unsigned int vfio_mig_pool_records;
+extern unsigned int vfio_mig_prefetch;
+extern bool vfio_mig_send_preamble;
+extern bool vfio_mig_send_checksum;
 
 #endif /* VFIO_MIG_PRIVATE_H */

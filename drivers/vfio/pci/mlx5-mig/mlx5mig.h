@@ -48,8 +48,6 @@
  * @identified: @vhca_id is valid; vfio_mig guard
  * @vhca_id: how commands name the VF. Written under the vfio_mig guard while
  *	there is no session, and may be read within one
- * @saving: bytes that the open session will have read, 0 if none saves; vfio_mig
- *	guard
  */
 struct mlx5mig_device {
 	struct vfio_pci_mig_device core;
@@ -60,7 +58,6 @@ struct mlx5mig_device {
 	enum vfio_mig_run_level level;
 	bool identified;
 	u16 vhca_id;
-	u64 saving;
 };
 
 static inline struct mlx5mig_device *to_mlx5mig(struct vfio_mig *mig)

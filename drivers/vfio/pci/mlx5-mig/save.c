@@ -75,7 +75,7 @@ int mlx5mig_save_begin(struct vfio_mig_stream *st, bool final)
 		return ret;
 	save->required = pending.required;
 	save->flags = 0;
-	session->dev->saving = mlx5mig_stream_bytes(&pending);
+	vfio_mig_save_expect(st, mlx5mig_stream_bytes(&pending));
 	mlx5_cmd_init_async_ctx(session->dev->mdev, &save->async);
 	return 0;
 }
@@ -145,8 +145,8 @@ void mlx5mig_save_end(struct vfio_mig_stream *st, bool abort)
 /*
  * &vfio_mig_ops.estimate
  *
- * While a session saves the firmware is not asked: it has begun to hand out the
- * image and would tell what is left of it.
+ * Not called while a session saves, when the firmware would only tell what is left
+ * of the image.
  */
 int mlx5mig_estimate(struct vfio_mig *mig, struct vfio_mig_estimate *estimate)
 {
@@ -155,9 +155,6 @@ int mlx5mig_estimate(struct vfio_mig *mig, struct vfio_mig_estimate *estimate)
 	int ret;
 
 	lockdep_assert_held(&mig->state_mutex);
-	estimate->stop_copy_bytes = dev->saving;
-	if (dev->saving)
-		return 0;
 	ret = mlx5mig_identify(dev);
 	if (!ret)
 		ret = mlx5mig_cmd_query(dev, 0, &pending);

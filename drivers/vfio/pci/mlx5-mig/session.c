@@ -24,6 +24,5 @@ void mlx5mig_stream_fini(struct vfio_mig_stream *st)
 {
 	struct mlx5mig_session *session = vfio_mig_stream_priv(st);
 
-	session->dev->saving = 0;
 	mlx5_core_dealloc_pd(session->dev->mdev, session->pdn);
 }

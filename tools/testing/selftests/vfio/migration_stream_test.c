@@ -186,22 +186,41 @@ TEST_F(stream, unknown_mandatory_tag)
 	expect_good_migration(_metadata, &self->loading);
 }
 
+static size_t next_record(const struct blob *blob, size_t header)
+{
+	return header + sizeof(struct vfio_mig_record_header) + blob_record_size(blob, header);
+}
+
+static size_t last_record(const struct blob *blob)
+{
+	size_t header = 0;
+
+	while (next_record(blob, header) < blob->length)
+		header = next_record(blob, header);
+	return header;
+}
+
 TEST_F(stream, unknown_optional_tag)
 {
+	const struct blob *good = &self->loading.good;
+	size_t first = next_record(good, 0);
+	size_t last = last_record(good);
 	static char junk[100000];
 	struct blob blob = { 0 };
 	unsigned int i;
 
-	/* of any size, before and behind what counts */
+	/* of any size, between the first record and the last, which have their places */
+	blob_append(&blob, good->data, first);
 	for (i = 0; i < 4; i++) {
 		static const unsigned int sizes[] = { 0, 1, 4097, sizeof(junk) };
 
 		blob_header(&blob, sizes[i], VFIO_MIG_RECORD_OPTIONAL, UNKNOWN_TAG + i);
 		blob_append(&blob, junk, sizes[i]);
 	}
-	blob_append(&blob, self->loading.good.data, self->loading.good.length);
+	blob_append(&blob, good->data + first, last - first);
 	blob_header(&blob, 5, VFIO_MIG_RECORD_OPTIONAL, ~0U);
 	blob_append(&blob, junk, 5);
+	blob_append(&blob, good->data + last, good->length - last);
 	EXPECT_EQ(0, load(&self->loading, &blob));
 	EXPECT_EQ(0, __mig_set_state(&self->loading.pair.target, STATE_STOP, NULL));
 	EXPECT_TRUE(sim_bulk_matches(self->loading.pair.target.address, BULK_SIZE, 11));
