@@ -42,11 +42,33 @@ bool vfio_mig_async_may_wait(const struct kiocb *iocb)
 	return !(iocb->ki_flags & IOCB_NOWAIT) && !(iocb->ki_filp->f_flags & O_NONBLOCK);
 }
 
+static bool vfio_mig_async_come_first(struct vfio_mig_stream *st)
+{
+	lockdep_assert_held(&st->queue_lock);
+	return (!list_empty(&st->requests) || st->serving) && !st->status;
+}
+
 /* Whether requests come before whoever comes now. */
 bool vfio_mig_async_pending(struct vfio_mig_stream *st)
 {
 	guard(spinlock_irqsave)(&st->queue_lock);
-	return (!list_empty(&st->requests) || st->serving) && !st->status;
+	return vfio_mig_async_come_first(st);
+}
+
+/*
+ * Take io_lock without waiting, unless requests come before whoever asks: -EBUSY.
+ * In one step, so that -EAGAIN never means the worker: it leaves the lock again
+ * soon, and who is turned away meanwhile would lose his place in the order.
+ */
+int vfio_mig_async_try_begin(struct vfio_mig_stream *st)
+{
+	guard(spinlock_irqsave)(&st->queue_lock);
+	if (vfio_mig_async_come_first(st))
+		return -EBUSY;
+	if (!mutex_trylock(&st->io_lock))
+		return -EAGAIN;
+	st->save.reading = vfio_mig_stream_saves(st);
+	return 0;
 }
 
 /* Have the requests served, if there are any. */
@@ -132,6 +154,8 @@ static int vfio_mig_async_take(struct vfio_mig_request *request, struct iov_iter
 	size_t length = iov_iter_count(iter);
 	size_t taken = 0;
 
+	if (vfio_mig_fault_alloc())
+		return -ENOMEM;
 	request->vec = kvmalloc_array(room, sizeof(*request->vec), GFP_KERNEL_ACCOUNT);
 	if (!request->vec)
 		return -ENOMEM;

@@ -71,10 +71,12 @@ int vfio_mig_buf_grow(struct vfio_mig_buf *buf, size_t size)
 	if (ret)
 		return ret;
 	while (buf->nr_pages < wanted) {
-		unsigned long filled = alloc_pages_bulk(GFP_KERNEL_ACCOUNT | __GFP_ZERO,
-							wanted - buf->nr_pages,
-							buf->pages + buf->nr_pages);
+		unsigned long filled;
 
+		if (vfio_mig_fault_alloc())
+			return -ENOMEM;
+		filled = alloc_pages_bulk(GFP_KERNEL_ACCOUNT | __GFP_ZERO, wanted - buf->nr_pages,
+					  buf->pages + buf->nr_pages);
 		if (!filled)
 			return -ENOMEM;
 		buf->nr_pages += filled;

@@ -83,7 +83,7 @@ void vfio_mig_direct_prepare(struct vfio_mig_stream *st, struct vfio_mig_request
 /* Whether the request's memory still has to be filled. */
 bool vfio_mig_direct_waits(const struct vfio_mig_request *request)
 {
-	return request->buf && !request->buf->length;
+	return request->buf && !request->served;
 }
 
 /* The record is complete: add its header. Returns bytes in the request's memory. */

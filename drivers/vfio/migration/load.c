@@ -223,12 +223,10 @@ static bool vfio_mig_load_must_queue(struct vfio_mig_stream *st, struct iov_iter
 {
 	bool inside;
 
-	if (vfio_mig_async_pending(st))
-		return true;
-	*done = vfio_mig_stream_lock_io(st, false);
+	*done = vfio_mig_async_try_begin(st);
 	if (*done)
-		return vfio_mig_async_pending(st);
-	inside = !vfio_mig_async_pending(st) && vfio_mig_load_is_inside(st, from);
+		return *done == -EBUSY;
+	inside = vfio_mig_load_is_inside(st, from);
 	if (inside)
 		*done = vfio_mig_load_bytes(st, from);
 	vfio_mig_stream_unlock_io(st);

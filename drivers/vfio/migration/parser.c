@@ -140,7 +140,8 @@ static int vfio_mig_parser_totals(struct vfio_mig_parser *parser)
 	const struct vfio_mig_end *end = &parser->small.end;
 
 	parser->ended = true;
-	if (le64_to_cpu(end->images) != parser->images || le64_to_cpu(end->bytes) != parser->bytes)
+	if (parser->checked || le64_to_cpu(end->images) != parser->images ||
+	    le64_to_cpu(end->bytes) != parser->bytes)
 		return -EBADMSG;
 	return VFIO_MIG_PARSER_NOTHING;
 }
@@ -163,7 +164,9 @@ static int vfio_mig_parser_close(struct vfio_mig_parser *parser)
 	if (parser->place == VFIO_MIG_PARSER_IMAGE)
 		return vfio_mig_parser_complete(parser);
 	if (parser->place == VFIO_MIG_PARSER_NOWHERE) {
-		parser->checked = false;
+		/* A checksum was for this image. Other tags are no images. */
+		if (parser->tag < 32)
+			parser->checked = false;
 		return VFIO_MIG_PARSER_NOTHING;
 	}
 	switch (parser->tag) {

@@ -54,19 +54,16 @@ static void vfio_mig_precopy_fill(struct vfio_mig_stream *st,
 				  const struct vfio_mig_estimate *estimate,
 				  struct vfio_precopy_info *info)
 {
+	u64 initial = vfio_mig_precopy_framed(st, estimate->initial_bytes);
 	struct vfio_mig_save *save = &st->save;
 
 	guard(spinlock_irqsave)(&st->queue_lock);
 	if (estimate->reinit)
 		vfio_mig_precopy_reinit(st, info);
-	info->initial_bytes = vfio_mig_precopy_queued(st, true) +
-			      vfio_mig_precopy_framed(st, estimate->initial_bytes);
+	info->initial_bytes = vfio_mig_precopy_queued(st, true) + (save->initial ? initial : 0);
 	info->dirty_bytes = vfio_mig_precopy_queued(st, false) +
-			    vfio_mig_precopy_framed(st, estimate->dirty_bytes);
-	if (!save->initial) {
-		info->dirty_bytes += info->initial_bytes;
-		info->initial_bytes = 0;
-	}
+			    vfio_mig_precopy_framed(st, estimate->dirty_bytes) +
+			    (save->initial ? 0 : initial);
 	save->promised = info->initial_bytes + info->dirty_bytes;
 	if (estimate->initial_bytes || estimate->dirty_bytes)
 		save->idle = false;

@@ -52,8 +52,11 @@ struct vfio_mig_buf *vfio_mig_read_head(struct vfio_mig_stream *st,
 	if (request && request->buf && request->buf == st->save.filling)
 		return ERR_PTR(-EAGAIN);
 	buf = vfio_mig_read_peek(st);
-	if (buf != ERR_PTR(-EAGAIN))
+	if (buf != ERR_PTR(-EAGAIN)) {
+		if (request)
+			request->served = true;
 		return buf;
+	}
 	if (request && request->buf)
 		vfio_mig_save_kick(st);
 	else
@@ -152,22 +155,36 @@ static size_t vfio_mig_read_copy(struct vfio_mig_stream *st, struct vfio_mig_buf
 	return done + payload;
 }
 
-static ssize_t vfio_mig_read_records(struct vfio_mig_stream *st, struct iov_iter *to, bool wait)
+/* For somebody who does without it if it is not there: the device is left alone. */
+static struct vfio_mig_buf *vfio_mig_read_look(struct vfio_mig_stream *st)
 {
-	struct vfio_mig_buf *buf;
+	guard(spinlock_irqsave)(&st->queue_lock);
+	return vfio_mig_read_peek(st);
+}
+
+/* @buf and what else is ready. */
+static ssize_t vfio_mig_read_ready(struct vfio_mig_stream *st, struct vfio_mig_buf *buf,
+				   struct iov_iter *to)
+{
 	ssize_t done = 0;
 	size_t copied;
 
-	while (iov_iter_count(to)) {
-		buf = vfio_mig_read_wait(st, wait && !done);
+	for (;;) {
 		if (IS_ERR_OR_NULL(buf))
 			return done ?: PTR_ERR_OR_ZERO(buf);
 		copied = vfio_mig_read_copy(st, buf, to);
 		if (!copied)
 			return done ?: -EFAULT;
 		done += copied;
+		if (!iov_iter_count(to))
+			return done;
+		buf = vfio_mig_read_look(st);
 	}
-	return done;
+}
+
+static ssize_t vfio_mig_read_records(struct vfio_mig_stream *st, struct iov_iter *to, bool wait)
+{
+	return vfio_mig_read_ready(st, vfio_mig_read_wait(st, wait), to);
 }
 
 static ssize_t vfio_mig_read_now(struct vfio_mig_stream *st, struct iov_iter *to, bool wait)
@@ -190,12 +207,10 @@ static ssize_t vfio_mig_read_now(struct vfio_mig_stream *st, struct iov_iter *to
 static bool vfio_mig_read_must_queue(struct vfio_mig_stream *st, struct iov_iter *to,
 				     ssize_t *done)
 {
-	if (vfio_mig_async_pending(st))
-		return true;
-	*done = vfio_mig_read_begin(st, false);
+	*done = vfio_mig_async_try_begin(st);
 	if (*done)
-		return vfio_mig_async_pending(st);
-	*done = vfio_mig_read_records(st, to, false);
+		return *done == -EBUSY;
+	*done = vfio_mig_read_ready(st, vfio_mig_read_look(st), to);
 	vfio_mig_read_end(st, *done);
 	return *done == -EAGAIN;
 }
@@ -234,7 +249,7 @@ ssize_t vfio_mig_read_serve(struct vfio_mig_stream *st, struct vfio_mig_request 
 
 	lockdep_assert_held(&st->io_lock);
 	while (iov_iter_count(&request->iter)) {
-		buf = vfio_mig_read_head(st, request);
+		buf = done ? vfio_mig_read_look(st) : vfio_mig_read_head(st, request);
 		if (IS_ERR_OR_NULL(buf)) {
 			done = done ?: PTR_ERR_OR_ZERO(buf);
 			break;

@@ -198,6 +198,8 @@ void vfio_mig_stream_free_bufs(struct vfio_mig_stream *st);
  * @pinned: the pages in @vec are pinned
  * @iter: over @vec, from where the next byte goes
  * @buf: for save_next() to fill, if the memory is good for that, or NULL
+ * @served: it has a result, or some of it; not for save_next() from then on;
+ *	queue_lock
  * @queued: when it was queued, in ns of the monotonic clock
  */
 struct vfio_mig_request {
@@ -209,12 +211,14 @@ struct vfio_mig_request {
 	bool pinned;
 	struct iov_iter iter;
 	struct vfio_mig_buf *buf;
+	bool served;
 	u64 queued;
 };
 
 bool vfio_mig_async_wanted(struct kiocb *iocb);
 bool vfio_mig_async_may_wait(const struct kiocb *iocb);
 bool vfio_mig_async_pending(struct vfio_mig_stream *st);
+int vfio_mig_async_try_begin(struct vfio_mig_stream *st);
 int vfio_mig_async_queue(struct vfio_mig_stream *st, struct kiocb *iocb, struct iov_iter *iter);
 void vfio_mig_async_serve(struct work_struct *work);
 void vfio_mig_async_kick(struct vfio_mig_stream *st);

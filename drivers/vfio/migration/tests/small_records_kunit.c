@@ -231,6 +231,27 @@ static void vfio_mig_test_checksum_of_skipped_image(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vfio_mig_parser_finish(&p->parser), 0);
 }
 
+/* Nor does anything that is skipped and no image take the place of one. */
+static void vfio_mig_test_checksum_before_skipped(struct kunit *test)
+{
+	struct parsing *p = test->priv;
+
+	add_checksum(p, 5);
+	add_record(p, VFIO_MIG_RECORD_OPTIONAL, UNKNOWN_TAG, "junk", 4);
+	add_image(p, "123456789");
+	KUNIT_EXPECT_EQ(test, verify(test, p, 6), -EBADMSG);
+}
+
+static void vfio_mig_test_checksum_before_end(struct kunit *test)
+{
+	struct parsing *p = test->priv;
+
+	add_image(p, "one");
+	add_checksum(p, 5);
+	add_end(p, 1, 3);
+	expect_at(test, p, p->length, -EBADMSG);
+}
+
 static void vfio_mig_test_checksum_without_image(struct kunit *test)
 {
 	struct parsing *p = test->priv;
@@ -360,6 +381,8 @@ static struct kunit_case small_records_cases[] = {
 	KUNIT_CASE(vfio_mig_test_zero_checksum),
 	KUNIT_CASE(vfio_mig_test_checksum_before_hint),
 	KUNIT_CASE(vfio_mig_test_checksum_of_skipped_image),
+	KUNIT_CASE(vfio_mig_test_checksum_before_skipped),
+	KUNIT_CASE(vfio_mig_test_checksum_before_end),
 	KUNIT_CASE(vfio_mig_test_checksum_without_image),
 	KUNIT_CASE(vfio_mig_test_end),
 	KUNIT_CASE(vfio_mig_test_wrong_totals),

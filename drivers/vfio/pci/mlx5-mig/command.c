@@ -30,6 +30,16 @@ int mlx5mig_cmd_error(int err)
 	}
 }
 
+/* Why the firmware refused is at the same place in every answer. */
+static int mlx5mig_cmd_judge(struct mlx5mig_device *dev, const u32 *out, int err)
+{
+	u32 syndrome = be32_to_cpu((__force __be32)out[1]);
+
+	if (err && syndrome)
+		vfio_mig_report_syndrome(&dev->core.mig, syndrome);
+	return err;
+}
+
 /**
  * mlx5mig_cmd_suspend() - stop a part of the VF
  * @dev: the VF
@@ -39,12 +49,15 @@ int mlx5mig_cmd_error(int err)
  */
 int mlx5mig_cmd_suspend(struct mlx5mig_device *dev, u16 what)
 {
+	u32 out[MLX5_ST_SZ_DW(suspend_vhca_out)] = {};
 	u32 in[MLX5_ST_SZ_DW(suspend_vhca_in)] = {};
+	int ret;
 
 	MLX5_SET(suspend_vhca_in, in, opcode, MLX5_CMD_OP_SUSPEND_VHCA);
 	MLX5_SET(suspend_vhca_in, in, op_mod, what);
 	MLX5_SET(suspend_vhca_in, in, vhca_id, dev->vhca_id);
-	return mlx5mig_cmd_error(mlx5_cmd_exec_in(dev->mdev, suspend_vhca, in));
+	ret = mlx5_cmd_exec_inout(dev->mdev, suspend_vhca, in, out);
+	return mlx5mig_cmd_error(mlx5mig_cmd_judge(dev, out, ret));
 }
 
 /**
@@ -56,12 +69,15 @@ int mlx5mig_cmd_suspend(struct mlx5mig_device *dev, u16 what)
  */
 int mlx5mig_cmd_resume(struct mlx5mig_device *dev, u16 what)
 {
+	u32 out[MLX5_ST_SZ_DW(resume_vhca_out)] = {};
 	u32 in[MLX5_ST_SZ_DW(resume_vhca_in)] = {};
+	int ret;
 
 	MLX5_SET(resume_vhca_in, in, opcode, MLX5_CMD_OP_RESUME_VHCA);
 	MLX5_SET(resume_vhca_in, in, op_mod, what);
 	MLX5_SET(resume_vhca_in, in, vhca_id, dev->vhca_id);
-	return mlx5mig_cmd_error(mlx5_cmd_exec_in(dev->mdev, resume_vhca, in));
+	ret = mlx5_cmd_exec_inout(dev->mdev, resume_vhca, in, out);
+	return mlx5mig_cmd_error(mlx5mig_cmd_judge(dev, out, ret));
 }
 
 /**
@@ -85,7 +101,7 @@ int mlx5mig_cmd_query(struct mlx5mig_device *dev, u32 flags, struct mlx5mig_pend
 	MLX5_SET(query_vhca_migration_state_in, in, vhca_id, dev->vhca_id);
 	ret = mlx5_cmd_exec_inout(dev->mdev, query_vhca_migration_state, in, out);
 	if (ret)
-		return mlx5mig_cmd_error(ret);
+		return mlx5mig_cmd_error(mlx5mig_cmd_judge(dev, out, ret));
 
 	pending->required = MLX5_GET(query_vhca_migration_state_out, out, required_umem_size);
 	pending->total = pending->required;
@@ -106,6 +122,7 @@ int mlx5mig_cmd_query(struct mlx5mig_device *dev, u32 flags, struct mlx5mig_pend
  */
 int mlx5mig_cmd_load(struct mlx5mig_device *dev, u32 mkey, u32 length)
 {
+	u32 out[MLX5_ST_SZ_DW(load_vhca_state_out)] = {};
 	u32 in[MLX5_ST_SZ_DW(load_vhca_state_in)] = {};
 	int ret;
 
@@ -113,7 +130,7 @@ int mlx5mig_cmd_load(struct mlx5mig_device *dev, u32 mkey, u32 length)
 	MLX5_SET(load_vhca_state_in, in, vhca_id, dev->vhca_id);
 	MLX5_SET(load_vhca_state_in, in, mkey, mkey);
 	MLX5_SET(load_vhca_state_in, in, size, length);
-	ret = mlx5_cmd_exec_in(dev->mdev, load_vhca_state, in);
+	ret = mlx5mig_cmd_judge(dev, out, mlx5_cmd_exec_inout(dev->mdev, load_vhca_state, in, out));
 	return ret == -EINVAL ? ret : mlx5mig_cmd_error(ret);
 }
 
@@ -151,5 +168,8 @@ int mlx5mig_cmd_save(struct mlx5mig_device *dev, struct mlx5mig_save *save, mlx5
  */
 int mlx5mig_cmd_save_result(struct mlx5mig_save *save, int status)
 {
-	return mlx5mig_cmd_error(mlx5_cmd_check(save->async.dev, status, save->in, save->out));
+	struct mlx5mig_session *session = container_of(save, struct mlx5mig_session, save);
+	int ret = mlx5_cmd_check(save->async.dev, status, save->in, save->out);
+
+	return mlx5mig_cmd_error(mlx5mig_cmd_judge(session->dev, save->out, ret));
 }
