@@ -20,6 +20,7 @@
  * struct pcisim_host_config - a host in configfs
  * @group: its directory
  * @functions: list of struct pcisim_function_config
+ * @wanted_domain: the PCI domain that a user asked for, 0 for any
  * @host: the host while it is live
  * @domain: its PCI domain, negative while it is not live; read locklessly, as
  *	@lock is held while a removal waits for users
@@ -29,6 +30,7 @@ struct pcisim_host_config {
 	/** @lock: protects what follows and the fields of its functions */
 	struct mutex lock;
 	struct list_head functions;
+	u32 wanted_domain;
 	struct pcisim_host *host;
 	int domain;
 };
@@ -333,7 +335,7 @@ static int pcisim_host_activate(struct pcisim_host_config *config)
 	if (ret)
 		return ret;
 
-	host = pcisim_host_create(&config->functions);
+	host = pcisim_host_create(&config->functions, config->wanted_domain);
 	if (IS_ERR(host)) {
 		pcisim_host_unpin(config);
 		return PTR_ERR(host);
@@ -383,7 +385,24 @@ static ssize_t pcisim_host_domain_show(struct config_item *item, char *page)
 
 	return domain < 0 ? -ENODEV : sysfs_emit(page, "%04x\n", domain);
 }
-CONFIGFS_ATTR_RO(pcisim_host_, domain);
+
+/* Hexadecimal like in an address. Larger numbers are for pcisim to choose. */
+static ssize_t pcisim_host_domain_store(struct config_item *item, const char *page, size_t len)
+{
+	struct pcisim_host_config *config = to_host_config(item);
+	u16 domain;
+
+	if (kstrtou16(page, 16, &domain))
+		return -EINVAL;
+
+	scoped_cond_guard(mutex_intr, return -EINTR, &config->lock) {
+		if (config->host)
+			return -EBUSY;
+		config->wanted_domain = domain;
+	}
+	return len;
+}
+CONFIGFS_ATTR(pcisim_host_, domain);
 
 static struct configfs_attribute *pcisim_host_attrs[] = {
 	&pcisim_host_attr_live,

@@ -148,12 +148,24 @@ static void pcisim_host_free_functions(struct pcisim_host *host)
 	}
 }
 
-static int pcisim_host_create_bridge(struct pcisim_host *host)
+/* Firmware's domains are not known here: the PCI core refuses a bus that exists. */
+static int pcisim_host_allocate_domain(u32 wanted)
+{
+	int domain;
+
+	if (!wanted)
+		return pci_bus_find_emul_domain_nr(0, PCISIM_FIRST_DOMAIN, INT_MAX);
+
+	domain = pci_bus_find_emul_domain_nr(wanted, wanted, wanted);
+	return domain == -ENOSPC ? -EEXIST : domain;
+}
+
+static int pcisim_host_create_bridge(struct pcisim_host *host, u32 wanted_domain)
 {
 	struct pci_host_bridge *bridge;
 	int domain;
 
-	domain = pci_bus_find_emul_domain_nr(0, PCISIM_FIRST_DOMAIN, INT_MAX);
+	domain = pcisim_host_allocate_domain(wanted_domain);
 	if (domain < 0)
 		return domain;
 
@@ -248,7 +260,7 @@ static void pcisim_host_remove_bus(struct pcisim_host *host)
 	pci_remove_root_bus(host->bus);
 }
 
-static int pcisim_host_init(struct pcisim_host *host, struct list_head *functions)
+static int pcisim_host_init(struct pcisim_host *host, struct list_head *functions, u32 domain)
 {
 	int ret;
 
@@ -256,7 +268,7 @@ static int pcisim_host_init(struct pcisim_host *host, struct list_head *function
 	if (ret)
 		return ret;
 
-	ret = pcisim_host_create_bridge(host);
+	ret = pcisim_host_create_bridge(host, domain);
 	if (ret)
 		return ret;
 
@@ -274,8 +286,11 @@ static int pcisim_host_init(struct pcisim_host *host, struct list_head *function
 	return ret;
 }
 
-/* Create a host with the given functions, which must not change while it is live. */
-struct pcisim_host *pcisim_host_create(struct list_head *functions)
+/*
+ * Create a host with the given functions, which must not change while it is live,
+ * in the given domain, or in any if that is 0.
+ */
+struct pcisim_host *pcisim_host_create(struct list_head *functions, u32 domain)
 {
 	struct pcisim_host *host;
 	int ret;
@@ -288,7 +303,7 @@ struct pcisim_host *pcisim_host_create(struct list_head *functions)
 	raw_spin_lock_init(&host->config_lock);
 	xa_init_flags(&host->irqs, XA_FLAGS_ALLOC);
 
-	ret = pcisim_host_init(host, functions);
+	ret = pcisim_host_init(host, functions, domain);
 	if (ret) {
 		pcisim_host_destroy(host);
 		return ERR_PTR(ret);

@@ -16,7 +16,7 @@
  *	    pci_rescan_remove_lock, device locks, iommu group mutex
  *	      pcisim_function::msix_lock
  *	      pcisim_function::dma_lock
- *	        xa_lock of pcisim_domain::pages
+ *	        xa_lock of pcisim_domain::pages or of its blocks
  *	      pcisim_host::config_lock
  *
  * The last three groups are not nested in each other. A model's callbacks are
@@ -276,7 +276,7 @@ int pcisim_configfs_init(void);
 void pcisim_configfs_exit(void);
 
 /* host.c: root bus */
-struct pcisim_host *pcisim_host_create(struct list_head *functions);
+struct pcisim_host *pcisim_host_create(struct list_head *functions, u32 domain);
 void pcisim_host_destroy(struct pcisim_host *host);
 struct pcisim_function *pcisim_function_of_device(struct device *dev);
 

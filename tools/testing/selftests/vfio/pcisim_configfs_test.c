@@ -250,22 +250,31 @@ TEST_F(configfs, total_vfs_reaches_the_device)
 	EXPECT_FALSE(file_exists(path("/sys/bus/pci/devices/%s/sriov_numvfs", address)));
 }
 
-TEST_F_TIMEOUT(configfs, live_ten_times, 120)
+static void go_live_and_back(struct __test_metadata *_metadata)
 {
 	char address[SIM_ADDRESS];
-	unsigned int i;
 
-	for (i = 0; i < 10; i++) {
-		file_write(HOST "/live", "1");
-		EXPECT_EQ(1, file_read_number(HOST "/live"));
-		file_read(HCA "/address", address, sizeof(address));
-		ASSERT_TRUE(file_exists(path("/sys/bus/pci/devices/%s", address)));
-		file_write(HOST "/live", "0");
-		EXPECT_EQ(0, file_read_number(HOST "/live"));
-		ASSERT_FALSE(file_exists(path("/sys/bus/pci/devices/%s", address)));
-	}
+	file_write(HOST "/live", "1");
+	EXPECT_EQ(1, file_read_number(HOST "/live"));
+	file_read(HCA "/address", address, sizeof(address));
+	ASSERT_TRUE(file_exists(path("/sys/bus/pci/devices/%s", address)));
+	file_write(HOST "/live", "0");
+	EXPECT_EQ(0, file_read_number(HOST "/live"));
+	ASSERT_FALSE(file_exists(path("/sys/bus/pci/devices/%s", address)));
+}
+
+TEST_F(configfs, live_twice)
+{
+	go_live_and_back(_metadata);
+	go_live_and_back(_metadata);
 	/* off twice is fine */
 	EXPECT_EQ(0, __file_write(HOST "/live", "0"));
+}
+
+TEST_F_TIMEOUT(configfs, live_ten_times, 120)
+{
+	for (unsigned int i = 0; i < 10; i++)
+		go_live_and_back(_metadata);
 }
 
 TEST_F(configfs, two_hosts)
@@ -282,6 +291,31 @@ TEST_F(configfs, two_hosts)
 	file_write(HOST "/live", "0");
 	EXPECT_EQ(1, file_read_number(SIM_ROOT "/second/live"));
 	EXPECT_TRUE(file_exists(path("/sys/bus/pci/devices/%s:00:00.0", second)));
+	sim_remove_host(SIM_ROOT "/second");
+}
+
+TEST_F(configfs, domain_of_choice)
+{
+	char domain[16];
+
+	EXPECT_EQ(-EINVAL, __file_write(HOST "/domain", "10000"));
+	EXPECT_EQ(-EINVAL, __file_write(HOST "/domain", "-1"));
+	EXPECT_EQ(-EINVAL, __file_write(HOST "/domain", "none"));
+	file_write(HOST "/domain", "c0de");
+	EXPECT_EQ(-ENODEV, read_error(HOST "/domain"));
+	file_write(HOST "/live", "1");
+	file_read(HOST "/domain", domain, sizeof(domain));
+	EXPECT_STREQ("c0de", domain);
+	file_read(HCA "/address", domain, sizeof(domain));
+	EXPECT_STREQ("c0de:00:00.0", domain);
+	EXPECT_EQ(-EBUSY, __file_write(HOST "/domain", "c0df"));
+
+	ASSERT_EQ(0, make(SIM_ROOT "/second"));
+	ASSERT_EQ(0, make(SIM_ROOT "/second/hca.0"));
+	file_write(SIM_ROOT "/second/domain", "c0de");
+	EXPECT_EQ(-EEXIST, __file_write(SIM_ROOT "/second/live", "1"));
+	file_write(SIM_ROOT "/second/domain", "0");
+	file_write(SIM_ROOT "/second/live", "1");
 	sim_remove_host(SIM_ROOT "/second");
 }
 

@@ -12,7 +12,9 @@ VM_MEMORY=(-m 2592M)
 VM_COMMAND_LINE="console=ttyS0 loglevel=4 mem=2048M nokaslr mitigations=off log_buf_len=4M panic=-1"
 # Four levels of page tables: with five, KASAN takes an interrupt in the short time
 # in which the kernel forgets its CPU's features for a wild access.
-VM_CPU=max,la57=off
+# Without fast string instructions the kernel clears and copies memory in words, not
+# in bytes, of which each costs an emulator as much.
+VM_CPU=max,la57=off,erms=off,fsrm=off
 VM_SHARE_OPTIONS=security_model=none,multidevs=remap
 KVM_TRIAL_LIMIT=20	# seconds; even without acceleration a VM starts faster than this
 
