@@ -7,7 +7,7 @@
 # their own paths, so that nothing but what changed is built and nothing of it
 # stays. The overlays' upper layers are thrown away at each run.
 
-INTREE_OPTIONS=(VFIO_MIG MLX5_VFIO_MIG PCISIM PCISIM_HCA)
+INTREE_OPTIONS=(VFIO_MIG MLX5_VFIO_MIG SAMPLE_VFIO_MIG PCISIM PCISIM_HCA PCISIM_TESTDEV)
 # The hook lines, one below each anchor: <file> | <anchor> | <line>
 intree_hooks() {
 	cat <<-'END'
@@ -16,6 +16,8 @@ intree_hooks() {
 		drivers/pci/Makefile|obj-$(CONFIG_PCI_ENDPOINT)|obj-$(CONFIG_PCISIM) += pcisim/
 		drivers/vfio/Kconfig|source "drivers/vfio/pci/Kconfig"|source "drivers/vfio/migration/Kconfig"
 		drivers/vfio/pci/Kconfig|source "drivers/vfio/pci/mlx5/Kconfig"|source "drivers/vfio/pci/mlx5-mig/Kconfig"
+		samples/Makefile|obj-y					+= vfio-mdev/|obj-$(CONFIG_SAMPLE_VFIO_MIG)	+= vfio-mig/
+		samples/Kconfig|source "samples/damon/Kconfig"|source "samples/vfio-mig/Kconfig"
 		drivers/pci/Kconfig|source "drivers/pci/switch/Kconfig"|source "drivers/pci/pcisim/Kconfig"
 	END
 }
@@ -49,9 +51,13 @@ intree_copy() {
 intree_configure() {
 	local option
 
-	for option in "${INTREE_OPTIONS[@]}"; do
-		echo "CONFIG_$option=m"
-	done >>"$ROOT$KOBJ/.config"
+	{
+		echo "CONFIG_SAMPLES=y"
+		echo "CONFIG_VFIO_MIG_TEST=y"
+		for option in "${INTREE_OPTIONS[@]}"; do
+			echo "CONFIG_$option=m"
+		done
+	} >>"$ROOT$KOBJ/.config"
 	in_root make -s -C "$KSRC" O="$KOBJ" olddefconfig || return
 	for option in "${INTREE_OPTIONS[@]}"; do
 		grep -qx "CONFIG_$option=m" "$ROOT$KOBJ/.config" || {

@@ -8,15 +8,17 @@
 declare -A LAYERS=(
 	[vfio-mig]="vfio vfio-pci-core"
 	[mlx5-vfio-mig]="vfio-mig vfio vfio-pci-core mlx5_core"
+	[vfio-mig-sample]="vfio-mig vfio vfio-pci-core"
 	[pcisim]="configfs"
 	[pcisim-hca]="pcisim"
+	[pcisim-testdev]="pcisim"
 )
 
 layers_sources() {
 	local bad=0
 
 	if grep -rniE 'pcisim|hca_abi' --include='*.[ch]' --include=Kconfig --include=Makefile \
-		"$TREE/drivers/vfio" "$TREE"/include; then
+		"$TREE/drivers/vfio" "$TREE/samples" "$TREE/include"; then
 		echo "   a driver knows of the simulator"
 		bad=1
 	fi
@@ -40,7 +42,7 @@ layers_private_headers() {
 		esac
 		echo "   ${file#"$TREE"/} includes $header, a private header of another part"
 		bad=1
-	done < <(grep -rE '^#include "' --include='*.[ch]' "$TREE/drivers")
+	done < <(grep -rE '^#include "' --include='*.[ch]' "$TREE/drivers" "$TREE/samples")
 	return $bad
 }
 

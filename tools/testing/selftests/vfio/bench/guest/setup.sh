@@ -12,7 +12,7 @@ ulimit -l unlimited
 load_modules() {
 	local module
 
-	for module in vfio_iommu_type1 vfio-pci mlx5_core vfio-mig pcisim pcisim-hca mlx5-vfio-mig; do
+	for module in vfio_iommu_type1 vfio-pci mlx5_core vfio-mig pcisim pcisim-hca pcisim-testdev mlx5-vfio-mig vfio-mig-sample; do
 		modprobe "$module" || {
 			echo "cannot load $module"
 			return 1
