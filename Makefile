@@ -7,11 +7,11 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 BENCH := tools/testing/selftests/vfio/bench/run
 
 # Variables of the bench; a value on make's command line or in the environment.
-export KERNEL TESTS KVER MIRROR TIMEOUT
+export KERNEL TESTS KVER MIRROR TIMEOUT FUZZ_SECONDS FUZZ_SEED MODEL
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO))
 
-.PHONY: all modules modules_install check check-long demo lint vm in-tree clean distclean help
+.PHONY: all modules modules_install check check-long demo lint bench fuzz model vm in-tree clean distclean help
 
 all: modules
 
@@ -20,7 +20,7 @@ modules modules_install:
 		{ echo "no kernel to build against in $(KDIR): install its headers or give KDIR=" >&2; exit 1; }
 	+$(kbuild) $@
 
-check check-long demo lint vm in-tree:
+check check-long demo lint bench fuzz model vm in-tree:
 	@$(BENCH) $@
 
 clean:
@@ -39,12 +39,17 @@ help:
 	@echo '  check            build for both kernels, run the tests on them and the demo'
 	@echo '  check-long       the same, with all tests on the project kernel as well (hours)'
 	@echo '  lint             sparse, W=1, checkpatch, kernel-doc, layers, scripts'
+	@echo '  bench            benchmarks of migration data, as ratios, in a VM (stock kernel)'
 	@echo '  in-tree          build everything inside the kernel source, with sparse'
+	@echo '  fuzz             libFuzzer on the parser of migration data; FUZZ_SECONDS=60'
+	@echo '  model            search all states of a model of the locks with spin (minutes)'
 	@echo '  vm               an interactive shell in a VM with the modules loaded'
 	@echo '  distclean        remove the cache'
 	@echo 'Variables of the bench:'
 	@echo '  KERNEL=stock|project  only this kernel (check), or which one (vm; default stock)'
 	@echo "  TESTS='glob ...'      only the tests that match (check), e.g. TESTS='migration_*'"
+	@echo '  FUZZ_SECONDS=<n>      fuzz for so long (fuzz; default 60)'
+	@echo "  MODEL='regex'         only the searches that match (model)"
 	@echo '  KVER=x.y.z            this kernel instead of the newest on offer'
 	@echo '  MIRROR=<URI>          this Debian mirror instead of the one that apt is configured for'
 	@echo '  XDG_CACHE_HOME=<dir>  the cache is <dir>/vfio-mig'

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The kernel's names of integers, for the parser in user space. */
+#ifndef FUZZ_LINUX_TYPES_H
+#define FUZZ_LINUX_TYPES_H
+
+#include_next <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+
+#define U64_MAX	((u64)~0ULL)
+
+#endif /* FUZZ_LINUX_TYPES_H */
