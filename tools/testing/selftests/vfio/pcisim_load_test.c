@@ -18,6 +18,8 @@ static int unload_simulator(void)
 	if (!error)
 		error = __module_unload_soon("pcisim_hca");
 	if (!error)
+		error = __module_unload_soon("pcisim_testdev");
+	if (!error)
 		error = __module_unload_soon("pcisim");
 	return error;
 }

@@ -5,8 +5,8 @@
 # it for machines: "key value" lines and one "item" line for each step and test.
 
 # Seconds for a VM with all its tests, and for one test program.
-VM_LIMIT=2400
-TEST_LIMIT=900
+VM_LIMIT=3000
+TEST_LIMIT=1200
 VM_LIMIT_LONG=10800
 TEST_LIMIT_LONG=3600
 
@@ -62,46 +62,60 @@ check_vm_results() {
 	fi
 }
 
-# Both VMs run at the same time, as each keeps one CPU busy.
+# check_tests_start <name of the VM> <kernel> <extent>, see guest/tests.sh
 check_tests_start() {
-	local kernel=$1 extent=$2 guest=/src/tools/testing/selftests/vfio/bench/guest
+	local name=$1 kernel=$2 extent=$3 guest=/src/tools/testing/selftests/vfio/bench/guest
 	local vm_limit=$VM_LIMIT test_limit=$TEST_LIMIT
 
-	[ "$extent" = short ] || vm_limit=$VM_LIMIT_LONG test_limit=$TEST_LIMIT_LONG
-	say "running the selftests on the $kernel kernel"
+	[ "$extent" != all ] || [ "$kernel" != project ] || vm_limit=$VM_LIMIT_LONG test_limit=$TEST_LIMIT_LONG
+	say "running the selftests on the $kernel kernel ($extent)"
 	set -f	# the globs of TESTS are for the names of tests
 	(
-		vm_run "$kernel" "$kernel" "$vm_limit" \
+		vm_run "$kernel" "$name" "$vm_limit" \
 			"bash $guest/tests.sh $kernel $test_limit $extent ${TESTS:+$(printf '%q ' $TESTS)} && bash $guest/kmemleak.sh"
-		echo $? >"$RESULT/$kernel/vm-status"
+		echo $? >"$RESULT/$name/vm-status"
 	) &
 	set +f
 }
 
 check_tests_finish() {
+	local name=$1 kernel=$2
+
+	check_vm_results "$kernel" "$RESULT/$name" "$(cat "$RESULT/$name/vm-status")"
+	check_step "$name/log" splat_check "$RESULT/$name"
+}
+
+check_build() {
 	local kernel=$1
 
-	check_vm_results "$kernel" "$RESULT/$kernel" "$(cat "$RESULT/$kernel/vm-status")"
-	check_step "$kernel/log" splat_check "$RESULT/$kernel"
+	check_step "$kernel/build" build_modules "$kernel" || return
+	[ "$kernel" != stock ] || check_step layers layers_check /build/modules/stock
+	[ -n "${TESTS_BUILT:-}" ] || return
+	vm_initramfs "$(kernel_release "$kernel")"
 }
 
 # check_kernels <all|short> <kernel...>
+# A VM keeps one CPU busy. The short list of the project kernel is cut in two parts,
+# the second of which runs when the VM with the stock kernel is done.
 check_kernels() {
-	local extent=$1 kernel started=()
-	shift
+	local extent=$1 kernels=" ${*:2} " first stock='' project=''
 
-	for kernel; do
-		check_step "$kernel/build" build_modules "$kernel" || continue
-		[ "$kernel" != stock ] || check_step layers layers_check /build/modules/stock
-		[ -n "${TESTS_BUILT:-}" ] || continue
-		vm_initramfs "$(kernel_release "$kernel")"
-		check_tests_start "$kernel" "$extent"
-		started+=("$kernel")
-	done
+	first=$extent
+	[ "$extent$TESTS" != short ] || first=first
+	case $kernels in
+	*" stock "*) check_build stock && check_tests_start stock stock all && stock=$! ;;
+	esac
+	case $kernels in
+	*" project "*) check_build project && check_tests_start project project "$first" && project=$! ;;
+	esac
+	[ -z "$stock" ] || wait "$stock"
+	if [ -n "$project" ] && [ "$first" = first ]; then
+		check_tests_start project-2 project second
+	fi
 	wait
-	for kernel in "${started[@]}"; do
-		check_tests_finish "$kernel"
-	done
+	[ -z "$stock" ] || check_tests_finish stock stock
+	[ -z "$project" ] || check_tests_finish project project
+	[ ! -e "$RESULT/project-2" ] || check_tests_finish project-2 project
 }
 
 check_demo() {
@@ -111,7 +125,7 @@ check_demo() {
 
 # bench_check <all|short>
 bench_check() {
-	local extent=$1 start=$SECONDS kernels=${KERNEL:-stock project}
+	local extent=$1 start=$SECONDS kernels=${KERNEL:-stock project} TESTS=${TESTS:-}
 
 	case ${KERNEL:-} in
 	'' | stock | project) ;;

@@ -13,7 +13,7 @@ ROOT_PACKAGES=(
 	procps iproute2 pciutils qemu-system-x86
 )
 FULL_PACKAGES=(
-	bc bison flex libelf-dev libssl-dev perl sparse shellcheck
+	bc bison flex libelf-dev libssl-dev liburing-dev perl sparse shellcheck uuid-dev
 )
 
 install_mmdebstrap() {
@@ -132,6 +132,26 @@ unpack_source() {
 		rm -rf "$1" && mv "unpack.new/$1" "$1" && rmdir unpack.new' - "$1"
 }
 
+# Those of the packages named that the root directory does not have.
+packages_missing() {
+	comm -23 <(printf '%s\n' "$@" | sort -u) \
+		<(in_root dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort -u)
+}
+
+# The package lists are as old as the root directory: what they name may be gone.
+install_later_packages() {
+	in_root apt-get update && install_packages "$@"
+}
+
+# Packages that a newer version of this list asks for, in an older root directory.
+add_later_packages() {
+	local missing
+
+	mapfile -t missing < <(packages_missing "${FULL_PACKAGES[@]}")
+	[ "${#missing[@]}" = 0 ] ||
+		step "installing ${missing[*]}" "$CACHE/log/packages-later" install_later_packages "${missing[@]}"
+}
+
 # Stage two: the kernel source of exactly the stock kernel's version, and the
 # tools to build and check it. Sets KSRC, a path inside the root directory.
 root_ready_full() {
@@ -146,6 +166,7 @@ root_ready_full() {
 		step "unpacking $source" "$CACHE/log/unpack" unpack_source "$source"
 		echo "$source" >"$stamp"
 	fi
+	add_later_packages
 	KSRC=/usr/src/$(cat "$stamp")
 }
 

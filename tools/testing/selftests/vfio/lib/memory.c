@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A coarse view: what differs by some MiB counts. MemAvailable alone is too coarse, as
- * freed pages first go to lists of the CPUs, which it leaves out.
+ * What is available is a coarse view: what differs by some MiB counts. MemAvailable
+ * alone is too coarse, as freed pages first go to lists of the CPUs, which it leaves out.
  */
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "file.h"
 #include "memory.h"
@@ -38,4 +42,24 @@ uint64_t memory_available(void)
 {
 	return (sum_of("/proc/meminfo", "MemAvailable:") << 10) +
 	       sum_of("/proc/zoneinfo", "count:") * getpagesize();
+}
+
+void *memory_edge(size_t size)
+{
+	char *memory = mmap(NULL, size + 4096, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED || munmap(memory + size, 4096))
+		fail("no memory");
+	return memory + size;
+}
+
+void memory_forbid_locking(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	const struct rlimit limit = { 0 };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || syscall(SYS_capset, &header, none))
+		fail("cannot give up locking memory");
 }

@@ -5,8 +5,8 @@
 # of the test that is running is in /results/running, so that the outside knows
 # which one took the VM with it.
 #
-# tests.sh <kernel> <seconds for a test> <all|short> [glob...]
-# On the project kernel, "short" leaves out what project-tests leaves out.
+# tests.sh <kernel> <seconds for a test> <all|short|first|second> [glob...]
+# "short" is what project-tests names, "first" and "second" are its two parts.
 
 TESTS_DIR=/build/tests
 GUEST=$(dirname "$(readlink -f "$0")")
@@ -39,6 +39,7 @@ run_test() {
 	local kernel=$1 limit=$2 name=$3 tap=/results/$3.tap start=$SECONDS status passed failed skipped hidden
 	shift 3
 
+	mkdir -p "$(dirname "$tap")"
 	echo "$name" >/results/running
 	echo "vfio-mig bench: test $name" >/dev/kmsg
 	timeout -k 10 "$limit" "$@" >"$tap" 2>&1
@@ -85,12 +86,34 @@ wanted() {
 
 # The filters of a program, if it is to run at all.
 filters() {
-	local kernel=$1 extent=$2 name=$3
+	local extent=$1 name=$2
 
-	[ "$kernel$extent" = projectshort ] || return 0
-	awk -v name="$name" '
-		$1 == name { found = 1; $1 = ""; print }
+	[ "$extent" != all ] || return 0
+	awk -v extent="$extent" -v name="$name" '
+		$2 == name && (extent == "short" || $1 == extent) {
+			found = 1
+			$1 = $2 = ""
+			print
+		}
 		END { exit !found }' "$GUEST/project-tests"
+}
+
+# The kernel's own VFIO selftests, on VFs with vfio-pci and on VFs with the sample
+# driver. One is about the PF, where only vfio-pci can be.
+run_libvfio_tests() {
+	local kernel=$1 limit=$2 extent=$3 driver file name arguments
+	shift 3
+
+	for driver in vfio-pci vfio-mig-sample; do
+		for file in "$TESTS_DIR"/libvfio/*_test; do
+			name=libvfio-$driver/$(basename "$file")
+			[ "$name" != libvfio-vfio-mig-sample/vfio_pci_sriov_uapi_test ] || continue
+			wanted "$name" "$@" && arguments=$(filters "$extent" "$name") || continue
+			# shellcheck disable=SC2086
+			run_test "$kernel" "$limit" "$name" "$GUEST/libvfio.sh" "$driver" "$file" $arguments
+		done
+	done
+	"$GUEST/libvfio.sh" end
 }
 
 main() {
@@ -99,11 +122,12 @@ main() {
 
 	for file in "$TESTS_DIR"/*_test; do
 		name=$(basename "$file")
-		wanted "$name" "$@" && arguments=$(filters "$kernel" "$extent" "$name") || continue
+		wanted "$name" "$@" && arguments=$(filters "$extent" "$name") || continue
 		# shellcheck disable=SC2086
 		run_test "$kernel" "$limit" "$name" "$file" $arguments
 	done
-	[ "$kernel" = project ] && wanted kunit_test "$@" &&
+	run_libvfio_tests "$kernel" "$limit" "$extent" "$@"
+	[ "$kernel" = project ] && wanted kunit_test "$@" && filters "$extent" kunit_test >/dev/null &&
 		run_test "$kernel" "$limit" kunit_test "$GUEST/kunit.sh"
 	[ "$kernel" = stock ] && wanted demo_kill_test "$@" &&
 		run_test "$kernel" "$limit" demo_kill_test "$DEMO/kill_test.py" --payload /build/demo/payload.rom
