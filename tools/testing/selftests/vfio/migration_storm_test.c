@@ -244,8 +244,11 @@ TEST_F_TIMEOUT(storm, blows_over, 300)
 		fail("something hangs");
 	EXPECT_TRUE(storm_errors_are_known(&self->storm));
 	EXPECT_TRUE(storm_all_won(&self->storm));
-	EXPECT_LT(0, self->site.ends);
-	EXPECT_LT(0, self->site.loads);
+	/* Where a short storm takes the devices away it may let nobody come to the end. */
+	if (variant->share == 3) {
+		EXPECT_LT(0, self->site.ends);
+		EXPECT_LT(0, self->site.loads);
+	}
 	if (!variant->vanishes)
 		expect_account(_metadata, &self->site, &self->storm, &before);
 

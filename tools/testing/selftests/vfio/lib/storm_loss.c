@@ -10,8 +10,10 @@
 #include "file.h"
 #include "storm_acts.h"
 
+/* The kernel does not open a device that somebody else is resetting. */
+static const int reset_errors[] = { EAGAIN, 0 };
 /* While the driver is away there is nothing to open. */
-static const int open_errors[] = { ENOENT, ENODEV, EINVAL, EBUSY, EPERM, 0 };
+static const int open_errors[] = { EAGAIN, ENOENT, ENODEV, EINVAL, EBUSY, EPERM, 0 };
 
 static void reopen(struct storm_actor *actor)
 {
@@ -37,7 +39,7 @@ static void close_all(struct storm_actor *actor)
 
 void storm_add_reopening(struct storm *storm, struct storm_site *site)
 {
-	const int *errors = site->vanishes ? open_errors : NULL;
+	const int *errors = site->vanishes ? open_errors : reset_errors;
 	struct storm_actor *actor;
 
 	actor = storm_add(storm, "closing and opening", reopen, errors, site);

@@ -65,8 +65,11 @@ int __trace_read(struct trace *trace)
 /* What follows the name of the event in a line that ends at @end, or NULL. */
 static char *body_of(char *line, const char *end, const char *event)
 {
-	char *name = strstr(line, path(": %s: ", event));
+	char key[64], *name;
 
+	/* Callers pass what path() gave them, which lasts for a few calls of it only. */
+	snprintf(key, sizeof(key), ": %s: ", event);
+	name = strstr(line, key);
 	return name && name < end ? name + strlen(event) + 4 : NULL;
 }
 
