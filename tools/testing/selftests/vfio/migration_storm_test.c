@@ -90,7 +90,7 @@ static unsigned int environment(const char *name, unsigned int otherwise)
 /* With all checkers on, everything takes several times as long. */
 static unsigned int full_time(void)
 {
-	return environment("STORM_SECONDS", file_exists("/proc/lockdep") ? 60 : 20);
+	return environment("STORM_SECONDS", file_exists("/proc/lockdep") ? 60 : 12);
 }
 
 static void get_samples(struct sim *sim)
