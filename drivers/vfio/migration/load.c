@@ -195,7 +195,7 @@ static ssize_t vfio_mig_load_now(struct vfio_mig_stream *st, struct iov_iter *fr
 		vfio_mig_stream_unlock_io(st);
 		if (!wait)
 			return -EAGAIN;
-		ret = wait_event_interruptible(st->wait, !vfio_mig_async_pending(st));
+		ret = wait_event_killable(st->wait, !vfio_mig_async_pending(st));
 		if (ret)
 			return ret;
 	}

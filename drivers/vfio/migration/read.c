@@ -72,8 +72,8 @@ struct vfio_mig_buf *vfio_mig_read_wait(struct vfio_mig_stream *st, bool wait)
 
 	if (!wait)
 		return vfio_mig_read_head(st, NULL);
-	ret = wait_event_interruptible(st->wait, (buf = vfio_mig_read_head(st, NULL)) !=
-				       ERR_PTR(-EAGAIN));
+	ret = wait_event_killable(st->wait,
+				  (buf = vfio_mig_read_head(st, NULL)) != ERR_PTR(-EAGAIN));
 	return ret ? ERR_PTR(ret) : buf;
 }
 
@@ -116,7 +116,7 @@ int vfio_mig_read_begin(struct vfio_mig_stream *st, bool wait)
 		vfio_mig_stream_unlock_io(st);
 		if (!wait)
 			return -EAGAIN;
-		ret = wait_event_interruptible(st->wait, !vfio_mig_async_pending(st));
+		ret = wait_event_killable(st->wait, !vfio_mig_async_pending(st));
 		if (ret)
 			return ret;
 	}

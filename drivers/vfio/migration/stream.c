@@ -125,7 +125,7 @@ int vfio_mig_stream_lock_io(struct vfio_mig_stream *st, bool wait)
 {
 	if (!wait)
 		return mutex_trylock(&st->io_lock) ? 0 : -EAGAIN;
-	return mutex_lock_interruptible(&st->io_lock);
+	return mutex_lock_killable(&st->io_lock);
 }
 
 /*

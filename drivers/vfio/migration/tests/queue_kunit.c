@@ -22,6 +22,8 @@
 #define QUEUE_RECORD	PAGE_SIZE
 #define QUEUE_REQUESTS	4
 #define QUEUE_TIMEOUT	(10 * HZ)
+/* what most requests ask for, and what a record with 100 bytes has */
+#define QUEUE_BYTES	(sizeof(struct vfio_mig_record_header) + 100)
 
 struct queue_request {
 	struct kiocb iocb;
@@ -211,8 +213,6 @@ static void queue_enter(struct kunit *test, enum vfio_device_mig_state state)
 				(ssize_t)(sizeof(struct vfio_mig_record_header) +
 					  sizeof(struct vfio_mig_preamble)));
 }
-
-#define QUEUE_BYTES	(sizeof(struct vfio_mig_record_header) + 100)
 
 static void queue_test_fifo(struct kunit *test)
 {
@@ -406,4 +406,5 @@ static struct kunit_suite queue_suite = {
 	.exit = queue_test_exit,
 	.test_cases = queue_cases,
 };
+
 kunit_test_suite(queue_suite);

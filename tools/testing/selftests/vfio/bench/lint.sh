@@ -36,18 +36,19 @@ lint_modules() {
 	lint_result "$RESULT/modules"
 }
 
-# User space has none of the kernel's macros, and reaches a device's memory
-# through volatile pointers.
-LINT_USER_SPACE=BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
+# User space has none of the kernel's macros, reaches a device's memory through
+# volatile pointers, and has to use the names that libraries chose.
+LINT_USER_SPACE=BIT_MACRO,CAMELCASE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
 
 # lint_checkpatch <types to ignore> <file...>
-# No GIT_DIR: spdxcheck would look for the licences of a kernel tree in ours.
+# No GIT_DIR: spdxcheck would look for the licences of a kernel tree in ours. It
+# writes into its working directory, which the tree cannot be.
 lint_checkpatch() {
 	local ignore=$1
 	shift
 
-	in_root env -C /src GIT_DIR=/none perl "$KSRC/scripts/checkpatch.pl" --root="$KSRC" --strict --terse \
-		--show-types --no-summary --max-line-length=100 --ignore "$ignore" -f "$@"
+	in_root env -C /build/lint GIT_DIR=/none perl "$KSRC/scripts/checkpatch.pl" --root="$KSRC" --strict --terse \
+		--show-types --no-summary --max-line-length=100 --ignore "$ignore" -f "${@/#//src/}"
 }
 
 lint_style() {
