@@ -98,18 +98,30 @@ struct outcome transfer_read(struct transfer *transfer, struct speed_device *dev
 	return outcome;
 }
 
-/* They complete in the order in which they were submitted. */
+/*
+ * Data is in the order of submission. A ring may show a request that was complete at
+ * once before one that the device completed earlier.
+ */
 static int take_result(struct transfer *transfer, uint64_t id)
 {
-	struct ring_result result;
+	struct ring_result result, *own = &transfer->results[id % TRANSFER_DEPTH];
 
-	ring_wait(&transfer->ring, &result, 1, LATER);
-	if (result.id != id)
-		fail("request %llu came before %llu", (unsigned long long)result.id,
-		     (unsigned long long)id);
-	if (result.result < 0)
-		fail("request %llu: %s", (unsigned long long)id, strerror(-result.result));
-	return result.result;
+	while (own->id != id) {
+		ring_wait(&transfer->ring, &result, 1, LATER);
+		transfer->results[result.id % TRANSFER_DEPTH] = result;
+	}
+	if (own->result < 0)
+		fail("request %llu: %s", (unsigned long long)id, strerror(-own->result));
+	return own->result;
+}
+
+/* Numbers begin anew. */
+static void forget_results(struct transfer *transfer)
+{
+	unsigned int i;
+
+	for (i = 0; i < TRANSFER_DEPTH; i++)
+		transfer->results[i].id = UINT64_MAX;
 }
 
 static void queue_read(struct transfer *transfer, int fd, uint64_t id)
@@ -125,6 +137,7 @@ struct outcome transfer_read_queued(struct transfer *transfer, struct speed_devi
 	uint64_t next, oldest;
 	bool ended = false;
 
+	forget_results(transfer);
 	for (next = 0; next < TRANSFER_DEPTH; next++)
 		queue_read(transfer, fd, next);
 	for (oldest = 0; oldest < next; oldest++) {
@@ -199,6 +212,7 @@ struct outcome transfer_write_queued(struct transfer *transfer, struct speed_dev
 	struct outcome outcome;
 	int fd;
 
+	forget_results(transfer);
 	begin_to_load(device, &fd, &outcome);
 	for (at = 0; at < stream->length; at += length) {
 		unsigned char *buffer = transfer->parts[next % TRANSFER_DEPTH][0].iov_base;

@@ -23,6 +23,7 @@
  * @passes: how often the user goes over the data
  * @sum: what he finds
  * @ring: for several at once
+ * @results: of those that are complete
  */
 struct transfer {
 	size_t record_size;
@@ -32,6 +33,7 @@ struct transfer {
 	unsigned int passes;
 	uint64_t sum;
 	struct ring ring;
+	struct ring_result results[TRANSFER_DEPTH];
 };
 
 /**
