@@ -4,12 +4,10 @@
  *
  * A stream without one is taken as it is, as other drivers write none.
  */
-#include <linux/cleanup.h>
-#include <linux/slab.h>
+#include <linux/err.h>
 #include <linux/string.h>
 
 #include "call.h"
-#include "fault.h"
 #include "vfio_mig_private.h"
 
 static int vfio_mig_preamble_fill(struct vfio_mig *mig, struct vfio_mig_preamble *preamble)
@@ -30,18 +28,10 @@ static int vfio_mig_preamble_fill(struct vfio_mig *mig, struct vfio_mig_preamble
 /* The end record has its memory from the beginning: the end may come in an interrupt. */
 static int vfio_mig_preamble_reserve_end(struct vfio_mig_stream *st)
 {
-	struct vfio_mig_buf *buf = vfio_mig_buf_alloc(st->mig->ops);
-	int ret;
+	struct vfio_mig_buf *buf = vfio_mig_save_new_buf(st, sizeof(struct vfio_mig_end));
 
-	if (!buf)
-		return -ENOMEM;
-	ret = vfio_mig_buf_grow(buf, sizeof(struct vfio_mig_end));
-	if (!ret)
-		ret = vfio_mig_stream_add_buf(st, buf);
-	if (ret) {
-		vfio_mig_buf_free(buf);
-		return ret;
-	}
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
 	st->save.end = buf;
 	return 0;
 }

@@ -13,7 +13,7 @@
 #include "vfio_mig_private.h"
 
 /* A new buffer of the session's pool, with room for @size bytes. */
-static struct vfio_mig_buf *vfio_mig_save_new_buf(struct vfio_mig_stream *st, size_t size)
+struct vfio_mig_buf *vfio_mig_save_new_buf(struct vfio_mig_stream *st, size_t size)
 {
 	struct vfio_mig_buf *buf = vfio_mig_buf_alloc(st->mig->ops);
 	int ret;

@@ -231,6 +231,7 @@ ssize_t vfio_mig_direct_finish(struct vfio_mig_stream *st, struct vfio_mig_reque
 void vfio_mig_direct_free(struct vfio_mig_stream *st, struct vfio_mig_request *request);
 
 /* save.c: what the driver produces */
+struct vfio_mig_buf *vfio_mig_save_new_buf(struct vfio_mig_stream *st, size_t size);
 int vfio_mig_save_start(struct vfio_mig_stream *st, bool final);
 int vfio_mig_save_finalize(struct vfio_mig_stream *st);
 void vfio_mig_save_stop(struct vfio_mig_stream *st, bool abort);
