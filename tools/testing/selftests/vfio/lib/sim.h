@@ -101,6 +101,10 @@ uint64_t sim_counter(const char *address, const char *name);
 int __sim_fail(const struct sim *sim, enum sim_opcode opcode, enum sim_status status,
 	       unsigned int times);
 
+/* The memory of a function that a debugfs file shows: all of it, or -errno. */
+int sim_debug_access(const char *address, const char *file, uint64_t offset, void *data,
+		     size_t length, bool store);
+
 int __sim_bulk_resize(const char *address, uint64_t size);
 int __sim_bulk_write(const char *address, uint64_t offset, const void *data, size_t length);
 int __sim_bulk_read(const char *address, uint64_t offset, void *data, size_t length);

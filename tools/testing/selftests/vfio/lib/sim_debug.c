@@ -47,10 +47,10 @@ uint64_t sim_bulk_size(const char *address)
 	return sim_counter(address, "bulk_size");
 }
 
-static int bulk_access(const char *address, uint64_t offset, void *data, size_t length,
-		       bool store)
+int sim_debug_access(const char *address, const char *file, uint64_t offset, void *data,
+		     size_t length, bool store)
 {
-	int fd = open(path(DEBUG_ROOT "/%s/bulk", address), O_RDWR | O_CLOEXEC);
+	int fd = open(path(DEBUG_ROOT "/%s/%s", address, file), O_RDWR | O_CLOEXEC);
 	size_t done = 0;
 	ssize_t now = 1;
 
@@ -68,12 +68,12 @@ static int bulk_access(const char *address, uint64_t offset, void *data, size_t 
 
 int __sim_bulk_write(const char *address, uint64_t offset, const void *data, size_t length)
 {
-	return bulk_access(address, offset, (void *)data, length, true);
+	return sim_debug_access(address, "bulk", offset, (void *)data, length, true);
 }
 
 int __sim_bulk_read(const char *address, uint64_t offset, void *data, size_t length)
 {
-	return bulk_access(address, offset, data, length, false);
+	return sim_debug_access(address, "bulk", offset, data, length, false);
 }
 
 static void *make_bulk(uint64_t size, unsigned int seed)

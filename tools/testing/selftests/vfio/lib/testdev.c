@@ -5,7 +5,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,33 +143,14 @@ uint64_t testdev_size(const char *address)
 	return sim_counter(address, "memory_size");
 }
 
-static int memory_access(const char *address, uint64_t offset, void *data, size_t length,
-			 bool store)
-{
-	int fd = open(path(DEBUG_ROOT "/%s/memory", address), O_RDWR | O_CLOEXEC);
-	size_t done = 0;
-	ssize_t now = 1;
-
-	if (fd < 0)
-		return -errno;
-	while (done < length && now > 0) {
-		now = store ? pwrite(fd, data + done, length - done, offset + done) :
-			      pread(fd, data + done, length - done, offset + done);
-		if (now > 0)
-			done += now;
-	}
-	close(fd);
-	return now < 0 ? -errno : done < length ? -ENODATA : 0;
-}
-
 int __testdev_write(const char *address, uint64_t offset, const void *data, size_t length)
 {
-	return memory_access(address, offset, (void *)data, length, true);
+	return sim_debug_access(address, "memory", offset, (void *)data, length, true);
 }
 
 int __testdev_read(const char *address, uint64_t offset, void *data, size_t length)
 {
-	return memory_access(address, offset, data, length, false);
+	return sim_debug_access(address, "memory", offset, data, length, false);
 }
 
 void *testdev_pattern(uint64_t size, uint32_t seed)
