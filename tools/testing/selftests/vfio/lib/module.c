@@ -16,11 +16,14 @@
 
 enum module_state module_state(const char *name)
 {
-	char state[16];
+	char folder[64], state[16], *dash;
 
-	if (!file_exists(path("/sys/module/%s", name)))
+	snprintf(folder, sizeof(folder), "/sys/module/%s", name);
+	while ((dash = strchr(folder, '-')))
+		*dash = '_';
+	if (!file_exists(folder))
 		return MODULE_ABSENT;
-	if (__file_read(path("/sys/module/%s/initstate", name), state, sizeof(state)) < 0)
+	if (__file_read(path("%s/initstate", folder), state, sizeof(state)) < 0)
 		return MODULE_BUILT_IN;
 	return strcmp(state, "live") ? MODULE_ABSENT : MODULE_LOADED;
 }
@@ -40,6 +43,9 @@ bool module_exists(const char *name)
 
 int __module_load(const char *name, const char *options)
 {
+	/* starting a program takes a second with the checkers of a debug kernel */
+	if (module_state(name) != MODULE_ABSENT)
+		return 0;
 	return run_quietly(path("/sbin/modprobe %s %s", name, options ?: ""));
 }
 
