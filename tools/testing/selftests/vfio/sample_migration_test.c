@@ -180,26 +180,22 @@ FIXTURE_TEARDOWN_PARENT(move)
 TEST_F_TIMEOUT(move, in_the_middle_of_copies, 60)
 {
 	struct two *two = &self->two;
-	uint32_t count = 20000;
 	struct blob blob = { 0 };
 	uint64_t completed, before = two_copies(two);
 
 	testdev_fill(two->source.address, variant->size, 77);
 	memset(two->from.source, 0x5a, COPY_LENGTH);
-	testdev_start_copy(&two->from, COPY_LENGTH, count);
+	testdev_start_copy(&two->from, COPY_LENGTH, ~0U);
 	testdev_progress(&two->from, 20);
 	mig_save(&two->source, &blob, variant->piece);
 	completed = testdev_get64(&two->from, TESTDEV_VF_COMPLETED);
-	EXPECT_LT(0, completed);
-	EXPECT_GT(count, completed);
+	EXPECT_LE(20, completed);
 	mig_load(&two->target, &blob, variant->piece);
 	EXPECT_EQ(completed, testdev_get64(&two->to, TESTDEV_VF_COMPLETED));
 	EXPECT_TRUE(testdev_matches(two->target.address, variant->size, 77));
 	memset(two->from.destination, 0, COPY_LENGTH);
 	mig_set_state(&two->target, STATE_RUNNING, NULL);
-	EXPECT_EQ(TESTDEV_VF_STATUS_DONE, testdev_wait(&two->to));
-	EXPECT_EQ(count, testdev_get64(&two->to, TESTDEV_VF_COMPLETED));
-	EXPECT_EQ(count, two_copies(two) - before);
+	expect_copies_to_go_on(_metadata, two, before);
 	EXPECT_EQ(0, memcmp(two->from.source, two->from.destination, COPY_LENGTH));
 	EXPECT_TRUE(testdev_is_quiet(&two->from));
 	EXPECT_TRUE(testdev_matches(two->target.address, variant->size, 77));

@@ -50,6 +50,24 @@ static inline uint64_t two_copies(struct two *two)
 	       sim_counter(two->target.address, "copies");
 }
 
+/*
+ * The target goes on with copies that the source was told to do for ever. Ends them: each one
+ * was done once, by one of the two.
+ */
+static inline void expect_copies_to_go_on(struct __test_metadata *_metadata, struct two *two,
+					  uint64_t before)
+{
+	uint64_t completed;
+
+	testdev_progress(&two->to, 5);
+	testdev_put(&two->to, TESTDEV_VF_COMMAND, 0);
+	EXPECT_TRUE(wait_until(testdev_get(&two->to, TESTDEV_VF_STATUS) ==
+			       TESTDEV_VF_STATUS_STOPPED, SOON));
+	completed = testdev_get64(&two->to, TESTDEV_VF_COMPLETED);
+	EXPECT_EQ(~0U - completed, testdev_get(&two->to, TESTDEV_VF_REMAINING));
+	EXPECT_EQ(two_copies(two) - before, completed);
+}
+
 static inline bool moves_pattern(struct two *two, uint64_t size, uint32_t seed)
 {
 	struct blob blob = { 0 };
