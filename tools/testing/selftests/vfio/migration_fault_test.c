@@ -304,21 +304,34 @@ TEST_F_TIMEOUT(places, open, 240)
 	ksft_print_msg("open: %u places\n", n - 1);
 }
 
+FIXTURE(descent)
+{
+	struct scene scene;
+};
+
+FIXTURE_SETUP(descent)
+{
+	if (!fault_exists())
+		SKIP(return, "needs a kernel and a library with fault injection");
+	scene_open(&self->scene, false, FAULT_OPS, 1);
+}
+
+FIXTURE_TEARDOWN_PARENT(descent)
+{
+	scene_teardown(_metadata->exit_code);
+}
+
 /*
  * An arc that lowers the level and then fails, and cannot raise it again: this is what
  * ERROR is for, and a reset ends it.
  */
-TEST_F_TIMEOUT(places, error_state, 240)
+TEST_F_TIMEOUT(descent, error_state, 240)
 {
 	static const struct step step = { .from = STATE_PRE_COPY };
 	struct scene *scene = &self->scene;
 	unsigned int n, seen = 0;
 	int error = -1;
 
-	if (variant->kind != FAULT_OPS)
-		SKIP(return, "the same for all kinds");
-	if (!scene_has_precopy(scene))
-		SKIP(return, "the device has no PRE_COPY");
 	for (n = 1; error; n++) {
 		ASSERT_GT(SWEEP_MAX, n);
 		scene_enter(scene, &step);
