@@ -88,27 +88,35 @@ use_pf() {
 prepare_memory() {
 	local pages
 
-	echo 3 >/proc/sys/vm/drop_caches
 	case $1 in
 	vfio_dma_mapping_test)
+		echo 3 >/proc/sys/vm/drop_caches
 		for pages in "$HUGETLB"/*/nr_hugepages; do
 			echo 1 >"$pages"
 		done
 		;;
 	vfio_pci_driver_test)
 		# each case fills 1 GiB of shared memory, and has to be over in 30 s
+		echo 3 >/proc/sys/vm/drop_caches
 		[ ! -e "$SHARED_HUGE" ] || echo always >"$SHARED_HUGE"
 		;;
 	esac
 }
 
+# restore_memory <name of the test>
 restore_memory() {
 	local pages
 
-	for pages in "$HUGETLB"/*/nr_hugepages; do
-		echo 0 >"$pages"
-	done
-	[ ! -e "$SHARED_HUGE" ] || echo never >"$SHARED_HUGE"
+	case $1 in
+	vfio_dma_mapping_test)
+		for pages in "$HUGETLB"/*/nr_hugepages; do
+			echo 0 >"$pages"
+		done
+		;;
+	vfio_pci_driver_test)
+		[ ! -e "$SHARED_HUGE" ] || echo never >"$SHARED_HUGE"
+		;;
+	esac
 }
 
 # All names that the tests have for their variants with the container. Without
@@ -150,7 +158,7 @@ run() {
 	prepare_memory "$name"
 	"$program" "${arguments[@]}" "${ADDRESSES[@]}"
 	status=$?
-	restore_memory
+	restore_memory "$name"
 	return $status
 }
 
