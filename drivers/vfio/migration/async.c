@@ -49,16 +49,49 @@ static bool vfio_mig_async_come_first(struct vfio_mig_stream *st)
 }
 
 /* Whether requests come before whoever comes now. */
-bool vfio_mig_async_pending(struct vfio_mig_stream *st)
+static bool vfio_mig_async_pending(struct vfio_mig_stream *st)
 {
 	guard(spinlock_irqsave)(&st->queue_lock);
 	return vfio_mig_async_come_first(st);
 }
 
+static bool vfio_mig_async_claim(struct vfio_mig_stream *st)
+{
+	lockdep_assert_held(&st->io_lock);
+	guard(spinlock_irqsave)(&st->queue_lock);
+	if (vfio_mig_async_come_first(st))
+		return false;
+	st->save.reading = vfio_mig_stream_saves(st);
+	return true;
+}
+
 /*
- * Take io_lock without waiting, unless requests come before whoever asks: -EBUSY.
- * In one step, so that -EAGAIN never means the worker: it leaves the lock again
- * soon, and who is turned away meanwhile would lose his place in the order.
+ * Become the one who reads or writes, with io_lock held. -EAGAIN if that is
+ * somebody else, or if requests are queued, and the caller does not wait.
+ */
+int vfio_mig_async_begin(struct vfio_mig_stream *st, bool wait)
+{
+	int ret;
+
+	for (;;) {
+		ret = vfio_mig_stream_lock_io(st, wait);
+		if (ret)
+			return ret;
+		if (vfio_mig_async_claim(st))
+			return 0;
+		vfio_mig_stream_unlock_io(st);
+		if (!wait)
+			return -EAGAIN;
+		ret = wait_event_killable(st->wait, !vfio_mig_async_pending(st));
+		if (ret)
+			return ret;
+	}
+}
+
+/*
+ * The same for whoever can be queued, without waiting: -EBUSY if requests come
+ * first. In one step, so that -EAGAIN never means the worker: it leaves the lock
+ * again soon, and who is turned away meanwhile would lose his place in the order.
  */
 int vfio_mig_async_try_begin(struct vfio_mig_stream *st)
 {

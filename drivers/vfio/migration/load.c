@@ -186,19 +186,9 @@ static ssize_t vfio_mig_load_now(struct vfio_mig_stream *st, struct iov_iter *fr
 {
 	ssize_t ret;
 
-	for (;;) {
-		ret = vfio_mig_stream_lock_io(st, wait);
-		if (ret)
-			return ret;
-		if (!vfio_mig_async_pending(st))
-			break;
-		vfio_mig_stream_unlock_io(st);
-		if (!wait)
-			return -EAGAIN;
-		ret = wait_event_killable(st->wait, !vfio_mig_async_pending(st));
-		if (ret)
-			return ret;
-	}
+	ret = vfio_mig_async_begin(st, wait);
+	if (ret)
+		return ret;
 	ret = vfio_mig_load_bytes(st, from);
 	vfio_mig_stream_unlock_io(st);
 	return ret;

@@ -90,38 +90,6 @@ void vfio_mig_read_seal(struct vfio_mig_stream *st, struct vfio_mig_buf *buf)
 	checksum->crc32c = cpu_to_le32(vfio_mig_buf_crc32c(buf));
 }
 
-static bool vfio_mig_read_may_begin(struct vfio_mig_stream *st)
-{
-	guard(spinlock_irqsave)(&st->queue_lock);
-	if (!list_empty(&st->requests) && !st->status)
-		return false;
-	st->save.reading = true;
-	return true;
-}
-
-/*
- * Become the one who reads. -EAGAIN if that is somebody else, or if requests are
- * queued, and the caller does not wait.
- */
-int vfio_mig_read_begin(struct vfio_mig_stream *st, bool wait)
-{
-	int ret;
-
-	for (;;) {
-		ret = vfio_mig_stream_lock_io(st, wait);
-		if (ret)
-			return ret;
-		if (vfio_mig_read_may_begin(st))
-			return 0;
-		vfio_mig_stream_unlock_io(st);
-		if (!wait)
-			return -EAGAIN;
-		ret = wait_event_killable(st->wait, !vfio_mig_async_pending(st));
-		if (ret)
-			return ret;
-	}
-}
-
 /* @done bytes or an error are what the reader gets. */
 void vfio_mig_read_end(struct vfio_mig_stream *st, ssize_t done)
 {
@@ -191,7 +159,7 @@ static ssize_t vfio_mig_read_now(struct vfio_mig_stream *st, struct iov_iter *to
 {
 	ssize_t ret;
 
-	ret = vfio_mig_read_begin(st, wait);
+	ret = vfio_mig_async_begin(st, wait);
 	if (ret)
 		return ret;
 	ret = vfio_mig_read_records(st, to, wait);

@@ -137,7 +137,7 @@ ssize_t vfio_mig_splice_read(struct file *file, loff_t *position, struct pipe_in
 
 	if (!length)
 		return 0;
-	ret = vfio_mig_read_begin(st, wait);
+	ret = vfio_mig_async_begin(st, wait);
 	if (ret)
 		return ret;
 	ret = vfio_mig_splice_record(st, pipe, length, wait);

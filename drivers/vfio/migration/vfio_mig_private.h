@@ -217,7 +217,7 @@ struct vfio_mig_request {
 
 bool vfio_mig_async_wanted(struct kiocb *iocb);
 bool vfio_mig_async_may_wait(const struct kiocb *iocb);
-bool vfio_mig_async_pending(struct vfio_mig_stream *st);
+int vfio_mig_async_begin(struct vfio_mig_stream *st, bool wait);
 int vfio_mig_async_try_begin(struct vfio_mig_stream *st);
 int vfio_mig_async_queue(struct vfio_mig_stream *st, struct kiocb *iocb, struct iov_iter *iter);
 void vfio_mig_async_serve(struct work_struct *work);
@@ -247,7 +247,6 @@ void vfio_mig_save_advance(struct vfio_mig_stream *st, struct vfio_mig_buf *buf,
 struct vfio_mig_buf *vfio_mig_read_head(struct vfio_mig_stream *st,
 					struct vfio_mig_request *request);
 struct vfio_mig_buf *vfio_mig_read_wait(struct vfio_mig_stream *st, bool wait);
-int vfio_mig_read_begin(struct vfio_mig_stream *st, bool wait);
 void vfio_mig_read_end(struct vfio_mig_stream *st, ssize_t done);
 void vfio_mig_read_seal(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
 ssize_t vfio_mig_read_iter(struct kiocb *iocb, struct iov_iter *to);
