@@ -4,8 +4,7 @@
  *
  * The device is in <uapi/linux/migration_testdev.h>. As in most devices the physical
  * function (PF) moves the state of its virtual functions (VFs), so each operation here
- * is a command to the driver of the PF, see vms.h. What is the same in all devices,
- * and what has to do with users, is in vfio-mig.
+ * is a command to the driver of the PF, see vms.h. All the rest is in vfio-mig.
  */
 #include <linux/kmemleak.h>
 #include <linux/module.h>
@@ -214,9 +213,8 @@ static const char *vms_accept(struct vfio_mig_stream *st,
 {
 	u64 version = vms_channel_firmware(vms_of(st)->channel);
 
-	if (le64_to_cpu(preamble->capabilities) >> 16 == version >> 16)
-		return NULL;
-	return "the firmware has another major version";
+	return le64_to_cpu(preamble->capabilities) >> 16 == version >> 16 ?
+	       NULL : "the firmware has another major version";
 }
 
 static const struct vfio_mig_ops vms_mig_ops = {
@@ -224,7 +222,6 @@ static const struct vfio_mig_ops vms_mig_ops = {
 	.load_tags = BIT(VFIO_MIG_TAG_IMAGE),
 	.stream_size = sizeof(struct vms_session),
 	.direct_align = 1,
-	.mmio_policy = VFIO_MIG_MMIO_PASS,
 	.describe = vms_describe,
 	.accept = vms_accept,
 	.suspend = vms_change_level,
@@ -241,9 +238,8 @@ static const struct vfio_mig_ops vms_mig_ops = {
 
 static int vms_init(struct vfio_device *vdev)
 {
-	int ret;
+	int ret = vfio_pci_core_init_dev(vdev);
 
-	ret = vfio_pci_core_init_dev(vdev);
 	if (ret)
 		return ret;
 	ret = vfio_pci_mig_init(to_vfio_pci_mig(vdev), &vms_mig_ops, VFIO_MIGRATION_STOP_COPY |
@@ -288,7 +284,7 @@ static const struct pci_device_id vms_ids[] = {
 };
 MODULE_DEVICE_TABLE(pci, vms_ids);
 
-struct pci_driver vms_vf_driver = {
+static struct pci_driver vms_vf_driver = {
 	.name = "vfio-mig-sample",
 	.id_table = vms_ids,
 	.probe = vms_probe,
@@ -296,4 +292,8 @@ struct pci_driver vms_vf_driver = {
 	.err_handler = &vfio_pci_mig_err_handlers,
 	.driver_managed_dma = true,
 };
+module_pci_driver(vms_vf_driver);
+
 MODULE_IMPORT_NS("VFIO_MIG");
+MODULE_DESCRIPTION("Sample VFIO driver with live migration");
+MODULE_LICENSE("GPL");

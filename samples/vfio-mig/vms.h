@@ -10,19 +10,8 @@
 
 struct device;
 struct pci_dev;
-struct pci_driver;
 struct sg_table;
 struct vms_channel;
-
-/**
- * struct vms_pf - the PF
- * @pdev: the function
- * @bar: its registers
- */
-struct vms_pf {
-	struct pci_dev *pdev;
-	void __iomem *bar;
-};
 
 /**
  * struct vms_command - a command to the PF
@@ -47,7 +36,6 @@ struct vms_command {
 	u64 remaining;
 };
 
-/* channel.c */
 struct vms_channel *devm_vms_channel(struct pci_dev *vf);
 struct device *vms_channel_device(struct vms_channel *channel);
 u32 vms_channel_firmware(struct vms_channel *channel);
@@ -59,12 +47,6 @@ int vms_query(struct vms_channel *channel, u32 flags, u32 size, u32 *images, u64
 int vms_load(struct vms_channel *channel, struct sg_table *sgt, u32 length, bool *incomplete);
 int vms_save(struct vms_channel *channel, struct vms_command *save);
 void vms_drain(struct vms_channel *channel);
-
-/* pf.c */
 u32 vms_record_size(void);
-extern struct pci_driver vms_pf_driver;
-
-/* sample.c */
-extern struct pci_driver vms_vf_driver;
 
 #endif /* VMS_H */

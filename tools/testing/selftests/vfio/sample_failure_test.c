@@ -229,7 +229,7 @@ TEST_F(broken, precopy_goes_on)
 	blob_free(&blob);
 }
 
-#define TIMEOUT_FILE	"/sys/module/vfio_mig_sample/parameters/timeout"
+#define TIMEOUT_FILE	"/sys/module/vfio_mig_sample_pf/parameters/timeout"
 
 static void expect_no_answer(struct __test_metadata *_metadata, struct two *two, uint32_t command)
 {

@@ -8,7 +8,8 @@
 declare -A LAYERS=(
 	[vfio-mig]="vfio vfio-pci-core"
 	[mlx5-vfio-mig]="vfio-mig vfio vfio-pci-core mlx5_core"
-	[vfio-mig-sample]="vfio-mig vfio vfio-pci-core"
+	[vfio-mig-sample]="vfio-mig vfio vfio-pci-core vfio-mig-sample-pf"
+	[vfio-mig-sample-pf]=""
 	[pcisim]="configfs"
 	[pcisim-hca]="pcisim"
 	[pcisim-testdev]="pcisim"

@@ -25,6 +25,7 @@ static void unload_at_exit(void)
 {
 	__sim_remove_all();
 	__module_unload_soon("vfio_mig_sample");
+	__module_unload_soon("vfio_mig_sample_pf");
 	__module_unload_soon("pcisim_testdev");
 }
 

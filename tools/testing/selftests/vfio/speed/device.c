@@ -11,7 +11,7 @@
 #include "file.h"
 
 #define LIBRARY		"/sys/module/vfio_mig/parameters"
-#define SAMPLE		"/sys/module/vfio_mig_sample/parameters"
+#define SAMPLE		"/sys/module/vfio_mig_sample_pf/parameters"
 
 void *speed_memory(size_t size)
 {

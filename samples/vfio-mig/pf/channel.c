@@ -15,7 +15,7 @@
 #include <linux/timer.h>
 #include <uapi/linux/migration_testdev.h>
 
-#include "vms.h"
+#include "pf.h"
 
 static unsigned int vms_timeout = 20000;
 module_param_named(timeout, vms_timeout, uint, 0644);
@@ -46,11 +46,13 @@ struct device *vms_channel_device(struct vms_channel *channel)
 {
 	return &channel->pf->pdev->dev;
 }
+EXPORT_SYMBOL_GPL(vms_channel_device);
 
 u32 vms_channel_firmware(struct vms_channel *channel)
 {
 	return ioread32(channel->pf->bar + TESTDEV_PF_FIRMWARE);
 }
+EXPORT_SYMBOL_GPL(vms_channel_firmware);
 
 /* Whether a command that was given up may still use this memory. */
 bool vms_channel_is_using(struct vms_channel *channel, const struct sg_table *sgt)
@@ -58,6 +60,7 @@ bool vms_channel_is_using(struct vms_channel *channel, const struct sg_table *sg
 	guard(spinlock_irqsave)(&channel->lock);
 	return channel->busy && channel->using == sgt;
 }
+EXPORT_SYMBOL_GPL(vms_channel_is_using);
 
 static int channel_error(u32 status)
 {
@@ -191,6 +194,7 @@ int vms_set_level(struct vms_channel *channel, u32 level)
 
 	return channel_execute(channel, &command);
 }
+EXPORT_SYMBOL_GPL(vms_set_level);
 
 /**
  * vms_track() - begin or end a sequence of images
@@ -205,6 +209,7 @@ int vms_track(struct vms_channel *channel, bool on)
 
 	return channel_execute(channel, &command);
 }
+EXPORT_SYMBOL_GPL(vms_track);
 
 /**
  * vms_query() - find out what there is to be saved
@@ -229,6 +234,7 @@ int vms_query(struct vms_channel *channel, u32 flags, u32 size, u32 *images, u64
 	*bytes = command.remaining;
 	return ret;
 }
+EXPORT_SYMBOL_GPL(vms_query);
 
 /**
  * vms_load() - apply an image
@@ -251,6 +257,7 @@ int vms_load(struct vms_channel *channel, struct sg_table *sgt, u32 length, bool
 	*incomplete = ret || command.images;
 	return ret;
 }
+EXPORT_SYMBOL_GPL(vms_load);
 
 /**
  * vms_save() - start to save the next image
@@ -266,12 +273,14 @@ int vms_save(struct vms_channel *channel, struct vms_command *save)
 	save->number = TESTDEV_COMMAND_SAVE;
 	return channel_start(channel, save);
 }
+EXPORT_SYMBOL_GPL(vms_save);
 
 /* On return no done() is running, and none will until the next start. */
 void vms_drain(struct vms_channel *channel)
 {
 	wait_event(channel->wait, !atomic_read(&channel->active));
 }
+EXPORT_SYMBOL_GPL(vms_drain);
 
 static int channel_init(struct vms_channel *channel)
 {
@@ -346,3 +355,4 @@ struct vms_channel *devm_vms_channel(struct pci_dev *vf)
 	ret = devm_add_action_or_reset(&vf->dev, channel_close, channel);
 	return ret ? ERR_PTR(ret) : channel;
 }
+EXPORT_SYMBOL_GPL(devm_vms_channel);

@@ -10,7 +10,7 @@
 #include <linux/vfio_mig.h>
 #include <uapi/linux/migration_testdev.h>
 
-#include "vms.h"
+#include "pf.h"
 
 static unsigned int vms_record_bytes = VFIO_MIG_RECORD_SIZE;
 module_param_named(record_size, vms_record_bytes, uint, 0644);
@@ -22,6 +22,7 @@ u32 vms_record_size(void)
 	return PAGE_ALIGN(clamp_t(u32, READ_ONCE(vms_record_bytes), TESTDEV_MIN_IMAGE,
 				  TESTDEV_MAX_IMAGE));
 }
+EXPORT_SYMBOL_GPL(vms_record_size);
 
 static int vms_pf_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
@@ -70,26 +71,7 @@ struct pci_driver vms_pf_driver = {
 	.sriov_configure = pci_sriov_configure_simple,
 };
 
-static int __init vms_module_init(void)
-{
-	int ret;
+module_pci_driver(vms_pf_driver);
 
-	ret = pci_register_driver(&vms_pf_driver);
-	if (ret)
-		return ret;
-	ret = pci_register_driver(&vms_vf_driver);
-	if (ret)
-		pci_unregister_driver(&vms_pf_driver);
-	return ret;
-}
-module_init(vms_module_init);
-
-static void __exit vms_module_exit(void)
-{
-	pci_unregister_driver(&vms_vf_driver);
-	pci_unregister_driver(&vms_pf_driver);
-}
-module_exit(vms_module_exit);
-
-MODULE_DESCRIPTION("Sample VFIO driver with live migration");
+MODULE_DESCRIPTION("Physical function of the migration test device");
 MODULE_LICENSE("GPL");
