@@ -26,6 +26,7 @@ typedef session {
 	byte spare;
 	byte ready;
 	byte lent;		/* request that save_next() fills, or NONE */
+	bool served;		/* the first request is getting its answer */
 	bool filled;		/* the first request has its record */
 	bool command;		/* the device works */
 	bool interrupt;		/* its interrupt is being handled */
@@ -36,6 +37,7 @@ typedef session {
 	/* seen by the checker only */
 	byte produced;
 	bool buffers;
+	bool asked;		/* the driver tells how much there is */
 	bool condemned;		/* a reset came: must not be in use after the next unlock */
 	bool over;		/* the end is through */
 	bool freed
@@ -149,8 +151,10 @@ inline complete(s, r)
 	st[s].file--
 }
 
-#ifdef DIRECT
+#if defined(DIRECT) && defined(BUG_LEND_SERVED)
 #define can_lend(s)	(st[s].ready == 0 && !st[s].filled && waiting(s))
+#elif defined(DIRECT)
+#define can_lend(s)	(st[s].ready == 0 && !st[s].filled && waiting(s) && !st[s].served)
 #else
 #define can_lend(s)	false
 #endif
@@ -173,6 +177,7 @@ end:	do
 			:: st[s].spare > 0 -> st[s].spare--; go = true
 			:: can_lend(s) ->
 				requests[s]?<head>;
+				assert(!done[head]);
 				st[s].lent = head;
 				head = 0;
 				go = true
@@ -298,7 +303,7 @@ end:	do
 		if
 		:: atomic { st[s].io_lock == NOBODY -> st[s].io_lock = _pid };
 			do
-			:: atomic { can_serve(s) -> use(s); requests[s]?r };
+			:: atomic { can_serve(s) -> use(s); st[s].served = true; requests[s]?<r> };
 #ifdef BUG_WORKER_FAULTS
 				touch_mapping();
 #endif
@@ -309,7 +314,7 @@ end:	do
 					recycle(s)
 				:: else
 				fi;
-				atomic { complete(s, r); r = 0 }
+				atomic { requests[s]?r; st[s].served = false; complete(s, r); r = 0 }
 			:: else -> break
 			od;
 			atomic {
@@ -340,9 +345,18 @@ inline stream_end(s)
 	};
 	if
 	:: saves(s) ->
+#ifndef BUG_STOP_WITHOUT_CALL_LOCK
+		lock(st[s].call_lock);
+#endif
 		disable_work_sync(st[s].produce);
 		/* save_end() */
-		atomic { !st[s].command && !st[s].interrupt -> assert(may_call(s)) }
+		atomic {
+			!st[s].command && !st[s].interrupt ->
+			assert(may_call(s) && !st[s].asked)
+		};
+#ifndef BUG_STOP_WITHOUT_CALL_LOCK
+		unlock(st[s].call_lock)
+#endif
 	:: else
 	fi;
 #ifdef BUG_END_LOCKS_IO

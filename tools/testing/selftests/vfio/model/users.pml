@@ -4,10 +4,9 @@
  * that do not, and the file descriptor.
  */
 
-/* In a pre-copy session the driver does one thing at a time. */
+/* In a pre-copy session the driver does one thing at a time; under call_lock. */
 inline pause(s)
 {
-	lock(st[s].call_lock);
 	st[s].paused = true;
 	!st[s].producing
 }
@@ -19,8 +18,7 @@ inline unpause(s)
 #ifndef BUG_UNPAUSE_WITHOUT_KICK
 		queue_work(st[s].produce)
 #endif
-	};
-	unlock(st[s].call_lock)
+	}
 }
 
 /* RESUMING -> STOP: whether what was loaded is good. Nothing is loaded after this. */
@@ -59,11 +57,13 @@ inline step()
 	:: state == PRE_COPY -> leaves = true; next = RUNNING
 	:: state == PRE_COPY ->
 		s = mig_stream;
+		lock(st[s].call_lock);
 		pause(s);
 		suspend();
 		/* save_begin(final) */
 		atomic { assert(may_call(s)); st[s].mode = STOP_COPY_MODE; st[s].idle = false };
 		unpause(s);
+		unlock(st[s].call_lock);
 		state = STOP_COPY
 	:: state == STOP_COPY -> leaves = true; next = STOP
 #endif
@@ -201,6 +201,28 @@ end:	get_file(s);
 	:: else -> write_once(s)
 	fi;
 	unlock_io(s);
+	put_file(s)
+}
+
+/* Asks how much a pre-copy session has: VFIO_MIG_GET_PRECOPY_INFO. */
+proctype asker()
+{
+	byte s;
+
+end:	get_file(s);
+	lock(st[s].call_lock);
+	if
+	:: st[s].mig && !st[s].status && st[s].mode == PRE_COPY_MODE ->
+		pause(s);
+		if
+		:: atomic { !st[s].status -> call_begin(s); st[s].asked = true };
+			atomic { use(s); call_end(); st[s].asked = false; st[s].idle = false }
+		:: else
+		fi;
+		unpause(s)
+	:: else
+	fi;
+	unlock(st[s].call_lock);
 	put_file(s)
 }
 

@@ -63,6 +63,9 @@ init {
 		:: i < BLOCKING -> run blocking(); i++
 		:: i == BLOCKING -> break
 		od;
+#ifdef ASKS
+		run asker();
+#endif
 		run resetter();
 		run loss();
 		run user()
