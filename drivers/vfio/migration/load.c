@@ -159,7 +159,7 @@ static ssize_t vfio_mig_load_take(struct vfio_mig_stream *st, struct iov_iter *f
 static ssize_t vfio_mig_load_bytes(struct vfio_mig_stream *st, struct iov_iter *from)
 {
 	ssize_t done = 0;
-	ssize_t taken;
+	ssize_t taken = 0;
 	int status;
 
 	lockdep_assert_held(&st->io_lock);
