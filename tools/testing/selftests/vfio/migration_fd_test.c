@@ -84,20 +84,6 @@ TEST_F(fd, empty_read)
 	EXPECT_TRUE(is_good(&self->saving, &blob));
 }
 
-TEST_F(fd, empty_write)
-{
-	int fd = mig_begin(&self->saving.pair.target, STATE_RESUMING);
-	const struct blob *good = &self->saving.good;
-
-	EXPECT_EQ(0, write(fd, good->data, 0));
-	stream_write(fd, good->data, good->length / 2, MIB);
-	EXPECT_EQ(0, write(fd, good->data, 0));
-	stream_write(fd, good->data + good->length / 2, good->length - good->length / 2, MIB);
-	EXPECT_EQ(0, write(fd, good->data, 0));
-	mig_set_state(&self->saving.pair.target, STATE_STOP, NULL);
-	close(fd);
-}
-
 TEST_F(fd, no_position)
 {
 	char byte = 0;
