@@ -209,7 +209,7 @@ TEST_F_TIMEOUT(race, mapping_and_resets, 150)
  * struct reader - a thread that saves the device into the device's own BAR
  * @dev: the device
  * @stop: the thread ends
- * @copied: bytes that got there
+ * @copied: bytes that got there while the device was stopped
  * @refused: number of times that the BAR was no buffer
  */
 struct reader {
@@ -227,8 +227,10 @@ static long read_into_own_bar(void *argument)
 
 	while (!__atomic_load_n(&reader->stop, __ATOMIC_ACQUIRE)) {
 		if (!__mig_set_state(reader->dev, STATE_STOP_COPY, &fd)) {
+			/* a reader that a reset met goes on when the device runs again */
 			while ((done = read(fd, reader->dev->bar + SCRATCH, 8192)) > 0)
-				reader->copied += done;
+				if (mig_state(reader->dev) == STATE_STOP_COPY)
+					reader->copied += done;
 			if (done < 0 && errno == EFAULT)
 				reader->refused++;
 			close(fd);
