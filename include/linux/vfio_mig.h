@@ -168,7 +168,9 @@ struct vfio_mig_ops {
 
 	/**
 	 * @expect: The stream says that its largest image has @size bytes, which
-	 * is at most @max_record. Get ready for it. Optional.
+	 * is at most @max_record. Get ready for it, e.g. with
+	 * vfio_mig_load_reserve(). It is a claim of whoever wrote the stream.
+	 * Optional.
 	 * Context: as for @load_record.
 	 * Return: 0, or -errno which fails the stream.
 	 */
@@ -423,6 +425,9 @@ void vfio_mig_save_idle(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
 void vfio_mig_save_more(struct vfio_mig_stream *st);
 void vfio_mig_save_expect(struct vfio_mig_stream *st, u64 bytes);
 void vfio_mig_save_fail(struct vfio_mig_stream *st, struct vfio_mig_buf *buf, int error);
+
+/* Loading */
+int vfio_mig_load_reserve(struct vfio_mig_stream *st, size_t size);
 
 /* Buffers */
 size_t vfio_mig_buf_capacity(const struct vfio_mig_buf *buf);

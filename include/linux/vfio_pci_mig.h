@@ -64,14 +64,14 @@ int vfio_pci_mig_mmap(struct vfio_device *vdev, struct vm_area_struct *vma);
 
 extern const struct pci_error_handlers vfio_pci_mig_err_handlers;
 
-/**
- * VFIO_PCI_MIG_DEVICE_OPS - members of struct vfio_device_ops that a variant
- * driver does not have to think about; it adds .name and .init
+/*
+ * VFIO_PCI_MIG_DEVICE_OPS: members of struct vfio_device_ops that a variant driver
+ * does not have to think about; it adds .name and .init, and .close_device if it
+ * has something to close before vfio_pci_mig_close_device().
  */
-#define VFIO_PCI_MIG_DEVICE_OPS						\
+#define VFIO_PCI_MIG_DEVICE_OPS_BUT_CLOSE				\
 	.release = vfio_pci_mig_release_dev,				\
 	.open_device = vfio_pci_mig_open_device,			\
-	.close_device = vfio_pci_mig_close_device,			\
 	.ioctl = vfio_pci_core_ioctl,					\
 	.get_region_info_caps = vfio_pci_ioctl_get_region_info,		\
 	.device_feature = vfio_pci_core_ioctl_feature,			\
@@ -87,5 +87,9 @@ extern const struct pci_error_handlers vfio_pci_mig_err_handlers;
 	.detach_ioas = vfio_iommufd_physical_detach_ioas,		\
 	.pasid_attach_ioas = vfio_iommufd_physical_pasid_attach_ioas,	\
 	.pasid_detach_ioas = vfio_iommufd_physical_pasid_detach_ioas
+
+#define VFIO_PCI_MIG_DEVICE_OPS						\
+	VFIO_PCI_MIG_DEVICE_OPS_BUT_CLOSE,				\
+	.close_device = vfio_pci_mig_close_device
 
 #endif /* LINUX_VFIO_PCI_MIG_H */

@@ -455,6 +455,8 @@ static int vfio_mig_estimate_precopy(struct vfio_mig_stream *st,
 	guard(mutex)(&st->call_lock);
 	vfio_mig_save_pause(st);
 	ret = vfio_mig_call_estimate(st->mig, estimate);
+	/* The user hears of it when it asks for the amount of pre-copy data. */
+	st->save.reinit |= !ret && estimate->reinit;
 	vfio_mig_save_unpause(st);
 	return ret;
 }

@@ -80,10 +80,12 @@ void vfio_mig_direct_prepare(struct vfio_mig_stream *st, struct vfio_mig_request
 		request->buf = vfio_mig_direct_buf(ops, request);
 }
 
-/* Whether the request's memory still has to be filled. */
-bool vfio_mig_direct_waits(const struct vfio_mig_request *request)
+/* Whether the request's memory still has to be filled. Records may have grown since. */
+bool vfio_mig_direct_waits(const struct vfio_mig_stream *st,
+			   const struct vfio_mig_request *request)
 {
-	return request->buf && !request->served;
+	lockdep_assert_held(&st->queue_lock);
+	return request->buf && !request->served && request->buf->size >= st->save.record_size;
 }
 
 /* The record is complete: add its header. Returns bytes in the request's memory. */

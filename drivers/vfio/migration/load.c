@@ -24,6 +24,33 @@ static struct vfio_mig_buf *vfio_mig_load_buf(struct vfio_mig_stream *st)
 	return st->pool[0];
 }
 
+/**
+ * vfio_mig_load_reserve() - have memory for a record before it comes
+ * @st: a loading session
+ * @size: bytes of the record
+ *
+ * The memory goes through &vfio_mig_ops.buf_init at once. How large a size of
+ * which nothing has arrived yet may be is up to the driver.
+ *
+ * Context: in &vfio_mig_ops.expect.
+ * Return: 0 or -errno; a record can be loaded either way.
+ */
+int vfio_mig_load_reserve(struct vfio_mig_stream *st, size_t size)
+{
+	struct vfio_mig_buf *buf = vfio_mig_load_buf(st);
+	int ret;
+
+	lockdep_assert_held(&st->call_lock);
+	if (size > buf->size) {
+		vfio_mig_buf_retire(st, buf);
+		ret = vfio_mig_buf_grow(buf, size);
+		if (ret)
+			return ret;
+	}
+	return buf->size ? vfio_mig_buf_prepare(st, buf) : 0;
+}
+EXPORT_SYMBOL_NS_GPL(vfio_mig_load_reserve, "VFIO_MIG");
+
 static int vfio_mig_load_verify(struct vfio_mig_stream *st, struct vfio_mig_buf *buf)
 {
 	if (!st->parser.checked)

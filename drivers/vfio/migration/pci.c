@@ -64,6 +64,11 @@ int vfio_pci_mig_init(struct vfio_pci_mig_device *dev, const struct vfio_mig_ops
 }
 EXPORT_SYMBOL_NS_GPL(vfio_pci_mig_init, "VFIO_MIG");
 
+/* What vfio-pci sets beside its struct vfio_device_ops: BARs can be exported as dma-buf. */
+static const struct vfio_pci_device_ops vfio_pci_mig_device_ops = {
+	.get_dmabuf_phys = vfio_pci_core_get_dmabuf_phys,
+};
+
 /**
  * vfio_pci_mig_register() - register the device with VFIO
  * @dev: the device; becomes the PCI function's driver data
@@ -76,6 +81,9 @@ int vfio_pci_mig_register(struct vfio_pci_mig_device *dev)
 	int ret;
 
 	dev_set_drvdata(&dev->core.pdev->dev, &dev->core);
+	/* A driver with BARs of its own making has its own. */
+	if (!dev->core.pci_ops)
+		dev->core.pci_ops = &vfio_pci_mig_device_ops;
 	ret = vfio_pci_core_register_device(&dev->core);
 	if (ret)
 		return ret;

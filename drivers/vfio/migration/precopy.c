@@ -58,8 +58,9 @@ static void vfio_mig_precopy_fill(struct vfio_mig_stream *st,
 	struct vfio_mig_save *save = &st->save;
 
 	guard(spinlock_irqsave)(&st->queue_lock);
-	if (estimate->reinit)
+	if (estimate->reinit || save->reinit)
 		vfio_mig_precopy_reinit(st, info);
+	save->reinit = false;
 	info->initial_bytes = vfio_mig_precopy_queued(st, true) + (save->initial ? initial : 0);
 	info->dirty_bytes = vfio_mig_precopy_queued(st, false) +
 			    vfio_mig_precopy_framed(st, estimate->dirty_bytes) +

@@ -57,7 +57,7 @@ struct vfio_mig_buf *vfio_mig_read_head(struct vfio_mig_stream *st,
 			request->served = true;
 		return buf;
 	}
-	if (request && request->buf)
+	if (request && vfio_mig_direct_waits(st, request))
 		vfio_mig_save_kick(st);
 	else
 		vfio_mig_save_demand(st);

@@ -63,7 +63,8 @@ static unsigned int vfio_mig_save_count(struct vfio_mig_stream *st)
  * When a pre-copy session goes on to STOP_COPY this may be called again. Buffers
  * that are there count, and grow before they are filled the next time.
  *
- * Context: in &vfio_mig_ops.save_begin.
+ * Context: in &vfio_mig_ops.save_begin. To have the buffers of a pre-copy session
+ * grow also in its &vfio_mig_ops.estimate, with a @count of 1.
  * Return: 0 or -errno.
  */
 int vfio_mig_save_buffers(struct vfio_mig_stream *st, size_t size, unsigned int count)
@@ -167,7 +168,7 @@ static struct vfio_mig_buf *vfio_mig_save_choose(struct vfio_mig_stream *st)
 	struct vfio_mig_buf *buf;
 
 	request = list_first_entry_or_null(&st->requests, struct vfio_mig_request, node);
-	if (request && vfio_mig_direct_waits(request) && !save->reading &&
+	if (request && vfio_mig_direct_waits(st, request) && !save->reading &&
 	    list_empty(&save->ready))
 		return request->buf;
 	buf = list_first_entry_or_null(&save->spare, struct vfio_mig_buf, node);

@@ -69,7 +69,8 @@ const char *vfio_mig_mode_name(enum vfio_mig_stream_mode mode);
  * @paused: number of those who keep save_next() from being called
  * @reading: somebody reads who is not a queued request
  * @initial: what is produced counts as initial data
- * @reinit: likewise, and the user has not been told yet
+ * @reinit: the device was configured anew, and the user has not been told yet;
+ *	call_lock
  * @idle: the device has nothing new
  * @eof: nothing comes after @ready
  * @promised: bytes that the user was told to expect, U64_MAX if not told
@@ -225,7 +226,8 @@ void vfio_mig_async_kick(struct vfio_mig_stream *st);
 void vfio_mig_async_stop(struct vfio_mig_stream *st);
 
 /* direct.c: saving into a request's own memory */
-bool vfio_mig_direct_waits(const struct vfio_mig_request *request);
+bool vfio_mig_direct_waits(const struct vfio_mig_stream *st,
+			   const struct vfio_mig_request *request);
 void vfio_mig_direct_prepare(struct vfio_mig_stream *st, struct vfio_mig_request *request);
 ssize_t vfio_mig_direct_finish(struct vfio_mig_stream *st, struct vfio_mig_request *request);
 void vfio_mig_direct_free(struct vfio_mig_stream *st, struct vfio_mig_request *request);
