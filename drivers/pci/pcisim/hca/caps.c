@@ -20,7 +20,6 @@ struct hca_cap {
 }
 
 #define GENERAL(_field, _value)		CAP(cmd_hca_cap, _field, _value)
-#define GENERAL_2(_field, _value)	CAP(cmd_hca_cap_2, _field, _value)
 
 static const struct hca_cap hca_general[] = {
 	GENERAL(page_request_disable, 1),
@@ -43,11 +42,6 @@ static const struct hca_cap hca_general[] = {
 	GENERAL(max_num_eqs, HCA_MAX_EQS),
 };
 
-static const struct hca_cap hca_general_2[] = {
-	GENERAL_2(migration_multi_load, 1),
-	GENERAL_2(migration_tracking_state, 1),
-};
-
 static void hca_caps_set(__be32 *cap, const struct hca_cap *list, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++)
@@ -58,17 +52,43 @@ static void hca_caps_general(struct pcisim_hca *hca, u16 id, void *cap)
 {
 	hca_caps_set(cap, hca_general, ARRAY_SIZE(hca_general));
 	MLX5_SET(cmd_hca_cap, cap, vhca_id, id);
+	MLX5_SET(cmd_hca_cap, cap, adv_virtualization,
+		 !!READ_ONCE(hca->tracking.max_ranges));
 	MLX5_SET(cmd_hca_cap, cap, migration,
 		 pcisim_function_setting(hca->fn, HCA_MIGRATION));
 }
 
 static void hca_caps_general_2(struct pcisim_hca *hca, u16 id, void *cap)
 {
-	hca_caps_set(cap, hca_general_2, ARRAY_SIZE(hca_general_2));
+	MLX5_SET(cmd_hca_cap_2, cap, migration_multi_load,
+		 pcisim_function_setting(hca->fn, HCA_MULTI_LOAD));
+	MLX5_SET(cmd_hca_cap_2, cap, migration_tracking_state,
+		 pcisim_function_setting(hca->fn, HCA_TRACKING_STATE));
+	MLX5_SET(cmd_hca_cap_2, cap, migration_state,
+		 pcisim_function_setting(hca->fn, HCA_MIGRATION_STATE));
 	MLX5_SET(cmd_hca_cap_2, cap, migration_in_chunks,
 		 !!pcisim_function_setting(hca->fn, HCA_CHUNK_SIZE));
 	MLX5_SET(cmd_hca_cap_2, cap, migratable,
 		 id && pcisim_function_setting(hca->fn, HCA_MIGRATABLE));
+}
+
+static void hca_caps_adv_virtualization(struct pcisim_hca *hca, void *cap)
+{
+	const struct pcisim_hca_tracking *tracking = &hca->tracking;
+
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_max_num, ilog2(HCA_TRACKERS + 1));
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_max_num_range,
+		 READ_ONCE(tracking->max_ranges));
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_min_addr_space,
+		 MLX5_ADAPTER_PAGE_SHIFT);
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_max_addr_space, HCA_LOG_MAX_SPACE);
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_min_msg_size, HCA_LOG_MIN_MESSAGE);
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_max_msg_size,
+		 READ_ONCE(tracking->log_max_message));
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_min_page_size,
+		 READ_ONCE(tracking->log_min_page));
+	MLX5_SET(adv_virtualization_cap, cap, pg_track_log_max_page_size,
+		 READ_ONCE(tracking->log_max_page));
 }
 
 u8 pcisim_hca_query_hca_cap(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
@@ -90,6 +110,9 @@ u8 pcisim_hca_query_hca_cap(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 		return MLX5_CMD_STAT_OK;
 	case MLX5_CAP_GENERAL_2:
 		hca_caps_general_2(hca, id, cap);
+		return MLX5_CMD_STAT_OK;
+	case MLX5_CAP_ADV_VIRTUALIZATION:
+		hca_caps_adv_virtualization(hca, cap);
 		return MLX5_CMD_STAT_OK;
 	default:
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_CAP_TYPE);

@@ -99,6 +99,29 @@ static int bulk_size_set(void *data, u64 value)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(bulk_size_fops, bulk_size_get, bulk_size_set, "%llu\n");
 
+static int reconfigure_get(void *data, u64 *value)
+{
+	struct pcisim_hca_vhca *vhca = data;
+
+	guard(mutex)(&vhca->lock);
+	*value = vhca->reconfigured;
+	return 0;
+}
+
+/* All of the state has changed: what a target has received so far is of no use. */
+static int reconfigure_set(void *data, u64 value)
+{
+	struct pcisim_hca_vhca *vhca = data;
+
+	if (value != 1)
+		return -EINVAL;
+	guard(mutex)(&vhca->lock);
+	vhca->reconfigured = true;
+	pcisim_hca_bulk_mark(vhca->bulk, 0, vhca->bulk->size);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(reconfigure_fops, reconfigure_get, reconfigure_set, "%llu\n");
+
 static int suspended_show(struct seq_file *file, void *unused)
 {
 	static const char * const names[] = {
@@ -118,7 +141,9 @@ void pcisim_hca_vhca_debugfs(struct pcisim_hca_vhca *vhca, struct dentry *dir)
 {
 	debugfs_create_file("bulk", 0600, dir, vhca, &bulk_fops);
 	debugfs_create_file_unsafe("bulk_size", 0600, dir, vhca, &bulk_size_fops);
+	debugfs_create_file_unsafe("reconfigure", 0600, dir, vhca, &reconfigure_fops);
 	debugfs_create_file("suspended", 0400, dir, vhca, &suspended_fops);
+	pcisim_hca_touch_debugfs(vhca, dir);
 	debugfs_create_atomic_t("saves", 0400, dir, &vhca->saves);
 	debugfs_create_atomic_t("loads", 0400, dir, &vhca->loads);
 }
@@ -127,7 +152,8 @@ void pcisim_hca_debugfs(struct pcisim_hca *hca, struct dentry *dir)
 {
 	debugfs_create_atomic_t("commands", 0400, dir, &hca->commands);
 	debugfs_create_atomic_t("unknown_commands", 0400, dir, &hca->unknown_commands);
-	debugfs_create_x16("fail_opcode", 0600, dir, &hca->fail_opcode);
-	debugfs_create_u8("fail_status", 0600, dir, &hca->fail_status);
-	debugfs_create_atomic_t("fail_times", 0600, dir, &hca->fail_times);
+	debugfs_create_bool("strict_tracking", 0600, dir, &hca->strict_tracking);
+	pcisim_hca_fault_debugfs(hca, dir);
+	pcisim_hca_timing_debugfs(hca, debugfs_create_dir("timing", dir));
+	pcisim_hca_track_debugfs(hca, debugfs_create_dir("tracking", dir));
 }

@@ -2,7 +2,7 @@
 /*
  * The opcodes, as a table, and the commands that concern the firmware itself.
  *
- * Every command runs under pcisim_hca::lock. A handler finds at least the fixed
+ * Every command takes effect under pcisim_hca::lock. A handler finds at least the fixed
  * part of its input, and a zeroed output in which the words that it does not
  * set keep their zero. On failure only status and syndrome go out.
  */
@@ -33,6 +33,8 @@ static u8 hca_enable_hca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 	if (vhca)
 		pcisim_hca_vhca_reset(vhca);
 	__set_bit(id, &hca->enabled);
+	if (!id)
+		pcisim_hca_cmdq_forget(hca);
 	return MLX5_CMD_STAT_OK;
 }
 
@@ -47,6 +49,7 @@ static u8 hca_disable_hca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 		pcisim_hca_vhca_reset(vhca);
 	__clear_bit(id, &hca->enabled);
 	if (!id) {
+		pcisim_hca_cmdq_forget(hca);
 		pcisim_hca_eqs_destroy(hca);
 		pcisim_hca_objects_destroy(hca);
 		pcisim_hca_objects_init(hca);
@@ -110,6 +113,13 @@ static u8 hca_access_reg(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 	.handler = _handler,							\
 }
 
+#define OBJECT(_verb, _in, _out, _handler) {					\
+	.opcode = MLX5_CMD_OP_##_verb##_GENERAL_OBJECT,				\
+	.in_len = MLX5_ST_SZ_BYTES(_in),					\
+	.out_len = MLX5_ST_SZ_BYTES(_out),					\
+	.handler = _handler,							\
+}
+
 static const struct hca_opcode hca_opcodes[] = {
 	OPCODE(QUERY_HCA_CAP, query_hca_cap, pcisim_hca_query_hca_cap),
 	OPCODE(QUERY_ADAPTER, query_adapter, hca_query_adapter),
@@ -131,6 +141,21 @@ static const struct hca_opcode hca_opcodes[] = {
 	OPCODE(DESTROY_MKEY, destroy_mkey, pcisim_hca_destroy_mkey),
 	OPCODE(CREATE_EQ, create_eq, pcisim_hca_create_eq),
 	OPCODE(DESTROY_EQ, destroy_eq, pcisim_hca_destroy_eq),
+	OPCODE(CREATE_CQ, create_cq, pcisim_hca_create_cq),
+	OPCODE(DESTROY_CQ, destroy_cq, pcisim_hca_destroy_cq),
+	OPCODE(CREATE_QP, create_qp, pcisim_hca_create_qp),
+	OPCODE(DESTROY_QP, destroy_qp, pcisim_hca_destroy_qp),
+	OPCODE(RST2INIT_QP, rst2init_qp, pcisim_hca_rst2init_qp),
+	OPCODE(INIT2RTR_QP, init2rtr_qp, pcisim_hca_init2rtr_qp),
+	OPCODE(RTR2RTS_QP, rtr2rts_qp, pcisim_hca_rtr2rts_qp),
+	OBJECT(CREATE, general_obj_in_cmd_hdr, general_obj_out_cmd_hdr,
+	       pcisim_hca_create_object),
+	OBJECT(MODIFY, modify_page_track_obj_in, general_obj_out_cmd_hdr,
+	       pcisim_hca_modify_object),
+	OBJECT(QUERY, general_obj_in_cmd_hdr, query_page_track_obj_out,
+	       pcisim_hca_query_object),
+	OBJECT(DESTROY, general_obj_in_cmd_hdr, general_obj_out_cmd_hdr,
+	       pcisim_hca_destroy_object),
 	OPCODE(ALLOC_PD, alloc_pd, pcisim_hca_alloc_pd),
 	OPCODE(DEALLOC_PD, dealloc_pd, pcisim_hca_dealloc_pd),
 	OPCODE(ALLOC_UAR, alloc_uar, pcisim_hca_alloc_uar),
@@ -147,16 +172,11 @@ static const struct hca_opcode *hca_opcode_find(u16 opcode)
 	return NULL;
 }
 
-static u8 hca_dispatch(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+static u8 hca_handle(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 {
-	u16 opcode = MLX5_GET(enable_hca_in, cmd->in, opcode);
+	u16 opcode = pcisim_hca_opcode(cmd);
 	const struct hca_opcode *entry = hca_opcode_find(opcode);
 
-	lockdep_assert_held(&hca->lock);
-
-	if (opcode == READ_ONCE(hca->fail_opcode) &&
-	    atomic_dec_if_positive(&hca->fail_times) >= 0)
-		return pcisim_hca_fail(cmd, READ_ONCE(hca->fail_status), HCA_SYND_INJECTED);
 	if (!entry) {
 		atomic_inc(&hca->unknown_commands);
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_OP_ERR, HCA_SYND_OPCODE);
@@ -170,6 +190,56 @@ static u8 hca_dispatch(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 	return entry->handler(hca, cmd);
 }
 
+static u8 hca_dispatch(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	bool fault = pcisim_hca_fault_hits(hca, cmd);
+	u8 status = fault ? READ_ONCE(hca->fault.status) : 0;
+
+	lockdep_assert_held(&hca->lock);
+
+	/* What gets lost has no effect either. */
+	if (cmd->lost)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_INT_ERR, HCA_SYND_INJECTED);
+	if (status) {
+		cmd->syndrome = READ_ONCE(hca->fault.syndrome);
+		return status;
+	}
+	status = hca_handle(hca, cmd);
+	if (fault && !status)
+		pcisim_hca_fault_answer(hca, cmd);
+	return status;
+}
+
+static bool hca_names_vhca(u16 opcode)
+{
+	switch (opcode) {
+	case MLX5_CMD_OP_SUSPEND_VHCA:
+	case MLX5_CMD_OP_RESUME_VHCA:
+	case MLX5_CMD_OP_QUERY_VHCA_MIGRATION_STATE:
+	case MLX5_CMD_OP_SAVE_VHCA_STATE:
+	case MLX5_CMD_OP_LOAD_VHCA_STATE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Note which VHCA a new command is for, if any, and in which life of it. */
+void pcisim_hca_arrive(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+{
+	struct pcisim_hca_vhca *vhca;
+
+	if (!hca_names_vhca(pcisim_hca_opcode(cmd)))
+		return;
+	cmd->vhca = MLX5_GET(suspend_vhca_in, cmd->in, vhca_id);
+
+	guard(mutex)(&hca->lock);
+	vhca = pcisim_hca_vhca_find(hca, cmd->vhca);
+	if (vhca)
+		cmd->generation = READ_ONCE(vhca->generation);
+}
+
+/* Let a command take effect. */
 void pcisim_hca_dispatch(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 {
 	u8 status;

@@ -113,8 +113,8 @@ static bool engine_write(struct pcisim_hca_vhca *vhca, const struct engine_regis
 	for (; count; count--, engine->next++, wrote = true) {
 		entry = cpu_to_le64(engine->next);
 		index = engine->next & (regs->entries - 1);
-		ret = pcisim_dma_write(vhca->fn, regs->ring + index * sizeof(entry), &entry,
-				       sizeof(entry));
+		ret = pcisim_hca_dma_write(vhca, regs->ring + index * sizeof(entry), &entry,
+					   sizeof(entry));
 		if (ret) {
 			/* Not being a bus master is no fault, just a pause. */
 			engine->error = ret != -EIO;

@@ -3,8 +3,9 @@
  * Event queues: rings in the host's memory, each tied to an MSI-X vector.
  *
  * Consumer doorbells go to plain memory and are not seen. That is safe because
- * the only events are completions of commands, of which there are never more
- * than slots in the command queue, and every EQ of the driver is larger.
+ * completions of commands are never more than slots in the command queue, and
+ * every EQ of the driver is larger. Other events are one for each time the driver
+ * has made room for messages, or rare.
  */
 #include <linux/slab.h>
 
@@ -13,6 +14,7 @@
 struct pcisim_hca_eq {
 	u8 log_size;
 	u16 vector;
+	u64 types;				/* bit: event that goes here */
 	u32 producer;
 	u32 page_count;
 	u64 pages[] __counted_by(page_count);
@@ -70,6 +72,7 @@ u8 pcisim_hca_create_eq(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_NO_RES_ERR, HCA_SYND_NO_MEMORY);
 
 	eq->vector = vector;
+	eq->types = MLX5_GET64(create_eq_in, cmd->in, event_bitmask[0]);
 	hca->eqs[number] = eq;
 	if (commands)
 		hca->cmd_eq = eq;
@@ -122,6 +125,29 @@ static void eq_post(struct pcisim_hca *hca, struct pcisim_hca_eq *eq, struct mlx
 	pcisim_dma_write(hca->fn, address + offsetof(struct mlx5_eqe, owner),
 			 &eqe->owner, sizeof(eqe->owner));
 	pcisim_msix_raise(hca->fn, eq->vector);
+}
+
+bool pcisim_hca_eq_exists(const struct pcisim_hca *hca, unsigned int number)
+{
+	return number < HCA_MAX_EQS && hca->eqs[number];
+}
+
+/* Dropped if the EQ is gone. */
+void pcisim_hca_eq_post(struct pcisim_hca *hca, unsigned int number, struct mlx5_eqe *eqe)
+{
+	if (pcisim_hca_eq_exists(hca, number))
+		eq_post(hca, hca->eqs[number], eqe);
+}
+
+/* To the EQ that the driver has for events of this type, if it has one. */
+void pcisim_hca_eq_async(struct pcisim_hca *hca, struct mlx5_eqe *eqe)
+{
+	for (unsigned int number = 0; number < HCA_MAX_EQS; number++) {
+		if (hca->eqs[number] && hca->eqs[number]->types & BIT_ULL(eqe->type)) {
+			eq_post(hca, hca->eqs[number], eqe);
+			return;
+		}
+	}
 }
 
 /* Tell the driver that the command in @slot of the queue is done. */

@@ -11,9 +11,11 @@
  *                              under it
  *     pcisim_hca_vhca::lock    everything that a reset of the VF changes; held over
  *                              the engine's DMA, so that a SUSPEND waits for it
+ *       pcisim_hca_tracking::lock  what the VFs have written, see tracker.h
  *
  * Fields without a lock are constant or belong to the thread of the PF, in which
- * doorbell, run and reset take turns.
+ * doorbell, run and reset take turns. Commands that take time wait in the table of
+ * cmdq.c, not in the thread.
  */
 #ifndef PCISIM_HCA_H
 #define PCISIM_HCA_H
@@ -30,7 +32,10 @@
 #include <linux/xarray.h>
 
 #include "../pcisim.h"
+#include "fault.h"
 #include "hca_abi.h"
+#include "timing.h"
+#include "tracker.h"
 
 #define HCA_MAX_VFS		7
 #define HCA_MSIX_VECTORS	8
@@ -60,6 +65,9 @@ enum pcisim_hca_setting {
 	HCA_MIGRATION,
 	HCA_MIGRATABLE,
 	HCA_CHUNK_SIZE,
+	HCA_MULTI_LOAD,
+	HCA_TRACKING_STATE,
+	HCA_MIGRATION_STATE,
 	HCA_SETTINGS
 };
 
@@ -91,6 +99,23 @@ enum pcisim_hca_syndrome {
 	HCA_SYND_MKEY_NUMBER,
 	HCA_SYND_MKEY_TOO_SHORT,
 	HCA_SYND_DMA,
+	HCA_SYND_CQ_GEOMETRY,
+	HCA_SYND_CQ_LIMIT,
+	HCA_SYND_CQ_NUMBER,
+	HCA_SYND_CQ_IN_USE,
+	HCA_SYND_QP_GEOMETRY,
+	HCA_SYND_QP_LIMIT,
+	HCA_SYND_QP_NUMBER,
+	HCA_SYND_QP_IN_USE,
+	HCA_SYND_QP_STATE,
+	HCA_SYND_QP_REMOTE,
+	HCA_SYND_OBJECT_TYPE,
+	HCA_SYND_TRACKER_NUMBER,
+	HCA_SYND_TRACKER_LIMIT,
+	HCA_SYND_TRACKER_RANGE,
+	HCA_SYND_TRACKER_BUSY,
+	HCA_SYND_TRACKER_STATE,
+	HCA_SYND_MKEY_ALIGNMENT,
 
 	HCA_SYND_VHCA_ID = 0x500201,
 	HCA_SYND_VHCA_NOT_ENABLED,
@@ -107,6 +132,7 @@ enum pcisim_hca_syndrome {
 	HCA_SYND_LOAD_ORDER,
 	HCA_SYND_LOAD_STREAM,
 	HCA_SYND_NO_MEMORY,
+	HCA_SYND_VHCA_RESET,
 
 	HCA_SYND_IMAGE_MAGIC = 0x500301,
 	HCA_SYND_IMAGE_VERSION,
@@ -124,15 +150,20 @@ struct pcisim_hca_cmd {
 	void *out;
 	u32 out_len;
 	u32 syndrome;
+	u16 vhca;				/* that it names, or 0 */
+	unsigned int generation;		/* of that VHCA when the command came */
+	u64 busy_ns;				/* result: time from its effect to its answer */
+	bool lost;				/* result: nobody gets to see the answer */
 };
 
+struct pcisim_hca_cmdq;
 struct pcisim_hca_eq;
 struct pcisim_hca_mkey;
 
 struct pcisim_hca {
 	struct pcisim_function *fn;
 	u32 health_counter;
-	__be64 out[HCA_MAX_OUT / sizeof(__be64)];
+	struct pcisim_hca_cmdq *cmdq;
 
 	struct pcisim_hca_eq *eqs[HCA_MAX_EQS];
 	struct pcisim_hca_eq *cmd_eq;
@@ -140,17 +171,19 @@ struct pcisim_hca {
 	struct xarray pds;
 	struct xarray mkeys;
 	u64 mkey_pages;
+	struct pcisim_hca_tracking tracking;
 
 	struct mutex lock;			/* see the top of this file */
 	struct pcisim_hca_vhca *vhcas[HCA_MAX_VFS];
 	unsigned long enabled;			/* bit: function id */
+	atomic_t generations;			/* given to VHCAs so far */
 
 	/* debugfs; each stands alone */
 	atomic_t commands;
 	atomic_t unknown_commands;
-	u16 fail_opcode;
-	u8 fail_status;
-	atomic_t fail_times;
+	bool strict_tracking;			/* begins only while a VF runs */
+	struct pcisim_hca_fault fault;
+	struct pcisim_hca_timing timing;
 };
 
 /* The part of the state that an engine has; also how an image carries it. */
@@ -200,6 +233,7 @@ struct pcisim_hca_vhca {
 	struct pcisim_function *fn;
 	u64 state_size;				/* of the bulk state after a reset */
 	u64 chunk_size;				/* of an image, 0 without chunk mode */
+	unsigned int generation;		/* a new one for each reset; read locklessly */
 
 	struct mutex lock;			/* see the top of this file */
 	enum pcisim_hca_level level;
@@ -208,6 +242,7 @@ struct pcisim_hca_vhca {
 
 	enum pcisim_hca_save_mode save_mode;
 	bool save_chunks;			/* the driver's last query wanted chunks */
+	bool reconfigured;			/* since the last image went out */
 	u64 save_stream;
 	u32 save_sequence;
 	u64 saved_size;				/* with saved_engine: what went out last */
@@ -225,6 +260,8 @@ struct pcisim_hca_vhca {
 struct pcisim_hca_save {
 	u64 stream;
 	u32 sequence;				/* 0 starts a stream with a full state */
+	const struct pcisim_hca_mkey *mkey;	/* where it goes to */
+	u64 offset;				/* in @mkey */
 	u64 room;
 	bool partial;				/* what does not fit may follow later */
 	u32 length;				/* result */
@@ -232,6 +269,11 @@ struct pcisim_hca_save {
 };
 
 /* Opcode, op_mod, status and syndrome have the same place in every command. */
+static inline u16 pcisim_hca_opcode(const struct pcisim_hca_cmd *cmd)
+{
+	return MLX5_GET(suspend_vhca_in, cmd->in, opcode);
+}
+
 static inline u16 pcisim_hca_op_mod(const struct pcisim_hca_cmd *cmd)
 {
 	return MLX5_GET(suspend_vhca_in, cmd->in, op_mod);
@@ -253,9 +295,14 @@ u64 pcisim_hca_iseg_queue(struct pcisim_hca *hca);
 void pcisim_hca_iseg_tick(struct pcisim_hca *hca);
 
 /* cmdq.c */
+int pcisim_hca_cmdq_init(struct pcisim_hca *hca);
+void pcisim_hca_cmdq_fini(struct pcisim_hca *hca);
 void pcisim_hca_doorbell(struct pcisim_hca *hca, u32 value);
+unsigned int pcisim_hca_cmdq_run(struct pcisim_hca *hca);
+void pcisim_hca_cmdq_forget(struct pcisim_hca *hca);
 
 /* dispatch.c */
+void pcisim_hca_arrive(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 void pcisim_hca_dispatch(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 
 /* caps.c */
@@ -265,6 +312,9 @@ u8 pcisim_hca_set_hca_cap(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 /* eq.c */
 u8 pcisim_hca_create_eq(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 u8 pcisim_hca_destroy_eq(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+bool pcisim_hca_eq_exists(const struct pcisim_hca *hca, unsigned int number);
+void pcisim_hca_eq_post(struct pcisim_hca *hca, unsigned int number, struct mlx5_eqe *eqe);
+void pcisim_hca_eq_async(struct pcisim_hca *hca, struct mlx5_eqe *eqe);
 void pcisim_hca_eq_complete(struct pcisim_hca *hca, unsigned int slot);
 void pcisim_hca_eqs_destroy(struct pcisim_hca *hca);
 
@@ -273,10 +323,12 @@ u8 pcisim_hca_alloc_uar(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 u8 pcisim_hca_dealloc_uar(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 u8 pcisim_hca_alloc_pd(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 u8 pcisim_hca_dealloc_pd(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
+void pcisim_hca_pd_count(struct pcisim_hca *hca, u32 pd, int change);
 u8 pcisim_hca_create_mkey(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 u8 pcisim_hca_destroy_mkey(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 struct pcisim_hca_mkey *pcisim_hca_mkey_find(struct pcisim_hca *hca, u32 key);
-u64 pcisim_hca_mkey_length(const struct pcisim_hca_mkey *mkey);
+bool pcisim_hca_mkey_offset(const struct pcisim_hca_mkey *mkey, u64 address, u64 len,
+			    u64 *offset);
 int pcisim_hca_mkey_read(struct pcisim_hca *hca, const struct pcisim_hca_mkey *mkey,
 			 u64 offset, void *to, size_t len);
 int pcisim_hca_mkey_write(struct pcisim_hca *hca, const struct pcisim_hca_mkey *mkey,
@@ -296,7 +348,7 @@ void pcisim_hca_vhca_reset(struct pcisim_hca_vhca *vhca);
 u64 pcisim_hca_image_full_size(const struct pcisim_hca_vhca *vhca, u64 *total);
 u64 pcisim_hca_image_delta_size(struct pcisim_hca_vhca *vhca, u64 *total);
 u8 pcisim_hca_image_save(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
-			 const struct pcisim_hca_mkey *mkey, struct pcisim_hca_save *save);
+			 struct pcisim_hca_save *save);
 u8 pcisim_hca_image_load(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
 			 const void *image, u32 length);
 

@@ -202,13 +202,18 @@ static void image_fill_header(struct pcisim_hca_vhca *vhca, const struct pcisim_
 }
 
 /*
- * Write the next image to the memory behind @mkey. Without @save->partial all
- * that the image should carry must fit.
+ * Write the next image to where @save says. Without @save->partial all that the
+ * image should carry must fit.
  */
 u8 pcisim_hca_image_save(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
-			 const struct pcisim_hca_mkey *mkey, struct pcisim_hca_save *save)
+			 struct pcisim_hca_save *save)
 {
-	struct image_writer writer = { .hca = vhca->hca, .mkey = mkey, .crc = ~0 };
+	struct image_writer writer = {
+		.hca = vhca->hca,
+		.mkey = save->mkey,
+		.offset = save->offset,
+		.crc = ~0,
+	};
 	u64 room = image_room(vhca);
 	struct image_header header;
 	struct image_plan plan = {};
@@ -225,7 +230,7 @@ u8 pcisim_hca_image_save(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cm
 	image_emit(&writer, &header, sizeof(header));
 	image_emit_pages(&writer, vhca->bulk, &plan);
 	header.crc = cpu_to_le32(writer.crc);
-	writer.offset = 0;
+	writer.offset = save->offset;
 	image_emit(&writer, &header, sizeof(header));
 	if (writer.error)
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_INT_ERR, HCA_SYND_DMA);

@@ -8,16 +8,20 @@
  * there, never through pcisim.
  */
 #include <linux/kstrtox.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
 #include "hca.h"
 
-#define HCA_TICK_US	(USEC_PER_SEC / 2)
+#define HCA_TICK_US	((unsigned int)USEC_PER_SEC / 2)
 
 PCISIM_SETTING(hca_, state_size, HCA_STATE_SIZE, 0, HCA_MAX_STATE);
 PCISIM_SETTING(hca_, migration, HCA_MIGRATION, 0, 1);
 PCISIM_SETTING(hca_, migratable, HCA_MIGRATABLE, 0, 1);
+PCISIM_SETTING(hca_, multi_load, HCA_MULTI_LOAD, 0, 1);
+PCISIM_SETTING(hca_, tracking_state, HCA_TRACKING_STATE, 0, 1);
+PCISIM_SETTING(hca_, migration_state, HCA_MIGRATION_STATE, 0, 1);
 
 static ssize_t hca_chunk_size_show(struct config_item *item, char *page)
 {
@@ -44,6 +48,9 @@ static struct configfs_attribute *hca_attrs[] = {
 	&hca_attr_migration,
 	&hca_attr_migratable,
 	&hca_attr_chunk_size,
+	&hca_attr_multi_load,
+	&hca_attr_tracking_state,
+	&hca_attr_migration_state,
 	NULL
 };
 
@@ -52,6 +59,9 @@ static const u64 hca_defaults[HCA_SETTINGS] = {
 	[HCA_MIGRATION] = 1,
 	[HCA_MIGRATABLE] = 1,
 	[HCA_CHUNK_SIZE] = SZ_8M,
+	[HCA_MULTI_LOAD] = 1,
+	[HCA_TRACKING_STATE] = 1,
+	[HCA_MIGRATION_STATE] = 1,
 };
 
 static bool hca_is_pf(const struct pcisim_function *fn)
@@ -71,22 +81,27 @@ struct pcisim_hca_vhca *pcisim_hca_vhca_find(struct pcisim_hca *hca, unsigned in
 
 static int hca_pf_init(struct pcisim_function *fn)
 {
-	struct pcisim_hca *hca = kzalloc_obj(*hca);
+	struct pcisim_hca *hca __free(kfree) = kzalloc_obj(*hca);
 
-	if (!hca)
+	if (!hca || pcisim_hca_cmdq_init(hca))
 		return -ENOMEM;
 	hca->fn = fn;
 	mutex_init(&hca->lock);
+	pcisim_hca_fault_init(hca);
+	pcisim_hca_tracking_init(hca);
 	pcisim_hca_objects_init(hca);
 	pcisim_hca_iseg_init(hca);
-	pcisim_function_set_drvdata(fn, hca);
+	pcisim_function_set_drvdata(fn, no_free_ptr(hca));
 	return 0;
 }
 
 static void hca_pf_fini(struct pcisim_hca *hca)
 {
+	pcisim_hca_cmdq_fini(hca);
 	pcisim_hca_eqs_destroy(hca);
 	pcisim_hca_objects_destroy(hca);
+	pcisim_hca_fault_fini(hca);
+	mutex_destroy(&hca->tracking.lock);
 	mutex_destroy(&hca->lock);
 	kfree(hca);
 }
@@ -140,6 +155,7 @@ static void hca_fini(struct pcisim_function *fn)
 
 static void hca_pf_reset(struct pcisim_hca *hca)
 {
+	pcisim_hca_cmdq_forget(hca);
 	pcisim_hca_eqs_destroy(hca);
 	pcisim_hca_objects_destroy(hca);
 	pcisim_hca_objects_init(hca);
@@ -165,10 +181,13 @@ static void hca_doorbell(struct pcisim_function *fn, u32 value)
 
 static unsigned int hca_run(struct pcisim_function *fn)
 {
+	unsigned int delay;
+
 	if (!hca_is_pf(fn))
 		return pcisim_hca_engine_run(pcisim_function_drvdata(fn));
 	pcisim_hca_iseg_tick(pcisim_function_drvdata(fn));
-	return HCA_TICK_US;
+	delay = pcisim_hca_cmdq_run(pcisim_function_drvdata(fn));
+	return min3(delay, pcisim_hca_trackers_run(pcisim_function_drvdata(fn)), HCA_TICK_US);
 }
 
 static void hca_debugfs(struct pcisim_function *fn, struct dentry *dir)

@@ -10,6 +10,9 @@
  * A step that does not start from the level before it fails with status 9. So
  * does a SAVE that does not fit what went before; the driver takes status 9 of
  * a SAVE while the VF runs as a reason to send the full state in the end.
+ *
+ * A reset does not wait for a command that has been posted before it. What such a
+ * command was meant for is gone, so it fails.
  */
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -35,20 +38,23 @@ void pcisim_hca_vhca_reset(struct pcisim_hca_vhca *vhca)
 	vhca_end_streams(vhca);
 	vhca->level = HCA_RUNNING;
 	vhca->save_chunks = false;
+	vhca->reconfigured = false;
+	WRITE_ONCE(vhca->generation, atomic_inc_return(&vhca->hca->generations));
 	pcisim_hca_bulk_reset(&vhca->bulk, vhca->state_size);
 	pcisim_hca_engine_reset(vhca);
 }
 
-/* All five commands have the number of the VHCA in the same place. */
+/* The VHCA that a command names. */
 static struct pcisim_hca_vhca *vhca_of(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 {
-	u16 id = MLX5_GET(suspend_vhca_in, cmd->in, vhca_id);
-	struct pcisim_hca_vhca *vhca = pcisim_hca_vhca_find(hca, id);
+	struct pcisim_hca_vhca *vhca = pcisim_hca_vhca_find(hca, cmd->vhca);
 
 	if (!vhca)
 		cmd->syndrome = HCA_SYND_VHCA_ID;
-	else if (!test_bit(id, &hca->enabled))
+	else if (!test_bit(cmd->vhca, &hca->enabled))
 		cmd->syndrome = HCA_SYND_VHCA_NOT_ENABLED;
+	else if (READ_ONCE(vhca->generation) != cmd->generation)
+		cmd->syndrome = HCA_SYND_VHCA_RESET;
 	else
 		return vhca;
 	return NULL;
@@ -113,6 +119,22 @@ u8 pcisim_hca_resume_vhca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
+/* Does a target that has loaded all images so far need another one, or start over? */
+static u8 vhca_migration_state(struct pcisim_hca_vhca *vhca)
+{
+	u64 total;
+
+	if (!pcisim_function_setting(vhca->fn, HCA_MIGRATION_STATE))
+		return MLX5_QUERY_VHCA_MIG_STATE_UNINITIALIZED;
+	if (vhca->reconfigured)
+		return MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_INIT;
+	if (vhca->save_mode == HCA_SAVE_NONE)
+		return MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_IDLE;
+	return pcisim_hca_image_delta_size(vhca, &total) ?
+	       MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_DIRTY :
+	       MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_READY;
+}
+
 u8 pcisim_hca_query_vhca_migration_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 {
 	bool chunks = MLX5_GET(query_vhca_migration_state_in, cmd->in, chunk);
@@ -137,19 +159,23 @@ u8 pcisim_hca_query_vhca_migration_state(struct pcisim_hca *hca, struct pcisim_h
 	}
 	MLX5_SET(query_vhca_migration_state_out, cmd->out, required_umem_size, size);
 	MLX5_SET64(query_vhca_migration_state_out, cmd->out, remaining_total_size, total);
+	MLX5_SET(query_vhca_migration_state_out, cmd->out, migration_state,
+		 vhca_migration_state(vhca));
 	return MLX5_CMD_STAT_OK;
 }
 
-/* The memory of a SAVE or LOAD; their inputs have the same layout. */
-static struct pcisim_hca_mkey *vhca_memory(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
+/* The memory of a SAVE or LOAD, whose inputs have the same layout, and where in it. */
+static struct pcisim_hca_mkey *vhca_memory(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd,
+					   u64 *offset)
 {
+	u64 address = MLX5_GET64(save_vhca_state_in, cmd->in, va);
 	u32 key = MLX5_GET(save_vhca_state_in, cmd->in, mkey);
 	u32 size = MLX5_GET(save_vhca_state_in, cmd->in, size);
 	struct pcisim_hca_mkey *mkey = pcisim_hca_mkey_find(hca, key);
 
 	if (!mkey)
 		cmd->syndrome = HCA_SYND_MKEY_NUMBER;
-	else if (size > pcisim_hca_mkey_length(mkey))
+	else if (!pcisim_hca_mkey_offset(mkey, address, size, offset))
 		cmd->syndrome = HCA_SYND_MKEY_TOO_SHORT;
 	else
 		return mkey;
@@ -166,13 +192,17 @@ static u8 vhca_stop_tracking(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
 				       HCA_SYND_SAVE_RUNNING);
 	vhca->save_mode = HCA_SAVE_NONE;
+	vhca->reconfigured = false;
 	return MLX5_CMD_STAT_OK;
 }
 
 static enum pcisim_hca_syndrome vhca_save_forbidden(const struct pcisim_hca_vhca *vhca,
 						    bool incremental, bool track)
 {
-	if (track && vhca->level == HCA_SUSPENDED)
+	enum pcisim_hca_level too_late = READ_ONCE(vhca->hca->strict_tracking) ?
+					 HCA_INITIATOR_SUSPENDED : HCA_SUSPENDED;
+
+	if (track && vhca->level >= too_late)
 		return HCA_SYND_SAVE_SUSPENDED;
 	if (!track && vhca->level != HCA_SUSPENDED)
 		return HCA_SYND_SAVE_RUNNING;
@@ -186,7 +216,7 @@ static enum pcisim_hca_syndrome vhca_save_forbidden(const struct pcisim_hca_vhca
  * what does not fit then goes into the next image. The last ones must fit.
  */
 static u8 vhca_save(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
-		    const struct pcisim_hca_mkey *mkey, bool incremental, bool track)
+		    bool incremental, bool track)
 {
 	struct pcisim_hca_save save = {
 		.stream = incremental ? vhca->save_stream : get_random_u64(),
@@ -194,13 +224,20 @@ static u8 vhca_save(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
 		.room = MLX5_GET(save_vhca_state_in, cmd->in, size),
 		.partial = track,
 	};
+	struct pcisim_hca *hca = vhca->hca;
 	u64 next, total;
 	u8 status;
 
-	status = pcisim_hca_image_save(vhca, cmd, mkey, &save);
+	save.mkey = vhca_memory(hca, cmd, &save.offset);
+	if (!save.mkey)
+		return MLX5_CMD_STAT_BAD_PARAM_ERR;
+	status = pcisim_hca_image_save(vhca, cmd, &save);
 	if (status)
 		return status;
 
+	cmd->busy_ns += pcisim_hca_transfer_time(save.length,
+						 READ_ONCE(hca->timing.save_bandwidth));
+	vhca->reconfigured = false;
 	vhca->save_stream = save.stream;
 	vhca->save_sequence = save.sequence + 1;
 	if (track)
@@ -221,7 +258,6 @@ u8 pcisim_hca_save_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd
 	bool track = MLX5_GET(save_vhca_state_in, cmd->in, set_track);
 	struct pcisim_hca_vhca *vhca = vhca_of(hca, cmd);
 	enum pcisim_hca_syndrome forbidden;
-	struct pcisim_hca_mkey *mkey;
 
 	if (!vhca)
 		return MLX5_CMD_STAT_BAD_RES_ERR;
@@ -232,10 +268,7 @@ u8 pcisim_hca_save_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd
 	forbidden = vhca_save_forbidden(vhca, incremental, track);
 	if (forbidden)
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR, forbidden);
-	mkey = vhca_memory(hca, cmd);
-	if (!mkey)
-		return MLX5_CMD_STAT_BAD_PARAM_ERR;
-	return vhca_save(vhca, cmd, mkey, incremental, track);
+	return vhca_save(vhca, cmd, incremental, track);
 }
 
 u8 pcisim_hca_load_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
@@ -243,6 +276,7 @@ u8 pcisim_hca_load_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd
 	u32 size = MLX5_GET(load_vhca_state_in, cmd->in, size);
 	struct pcisim_hca_vhca *vhca = vhca_of(hca, cmd);
 	struct pcisim_hca_mkey *mkey;
+	u64 offset;
 	u8 status;
 
 	if (!vhca)
@@ -254,7 +288,7 @@ u8 pcisim_hca_load_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd
 				       HCA_SYND_LOAD_RUNNING);
 	if (!size || size > HCA_MAX_IMAGE)
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_LOAD_SIZE);
-	mkey = vhca_memory(hca, cmd);
+	mkey = vhca_memory(hca, cmd, &offset);
 	if (!mkey)
 		return MLX5_CMD_STAT_BAD_PARAM_ERR;
 
@@ -263,12 +297,13 @@ u8 pcisim_hca_load_vhca_state(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd
 					       __GFP_NOWARN);
 	if (!image)
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_NO_RES_ERR, HCA_SYND_NO_MEMORY);
-	if (pcisim_hca_mkey_read(hca, mkey, 0, image, size))
+	if (pcisim_hca_mkey_read(hca, mkey, offset, image, size))
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_INT_ERR, HCA_SYND_DMA);
 
 	status = pcisim_hca_image_load(vhca, cmd, image, size);
 	if (status)
 		return status;
+	cmd->busy_ns += pcisim_hca_transfer_time(size, READ_ONCE(hca->timing.load_bandwidth));
 	vhca->save_mode = HCA_SAVE_NONE;
 	atomic_inc(&vhca->loads);
 	return MLX5_CMD_STAT_OK;
