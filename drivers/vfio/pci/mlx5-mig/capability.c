@@ -72,5 +72,6 @@ bool mlx5mig_can_migrate(struct mlx5mig_device *dev)
 	}
 	dev->level = VFIO_MIG_RUNNING;
 	dev->chunked = MLX5_CAP_GEN_2(dev->mdev, migration_in_chunks);
+	dev->tells_reinit = MLX5_CAP_GEN_2(dev->mdev, migration_state);
 	return !mlx5mig_identify(dev);
 }

@@ -80,13 +80,37 @@ int mlx5mig_cmd_resume(struct mlx5mig_device *dev, u16 what)
 	return mlx5mig_cmd_error(mlx5mig_cmd_judge(dev, out, ret));
 }
 
+/* The firmware does not track the VF, or not any more: nothing that mlx5_core has to log. */
+static bool mlx5mig_cmd_is_untracked(const u32 *out, int err)
+{
+	return err == -EREMOTEIO &&
+	       MLX5_GET(save_vhca_state_out, out, status) == MLX5_CMD_STAT_BAD_RES_STATE_ERR;
+}
+
+/* What is not a size is not believed. */
+static int mlx5mig_cmd_read_pending(struct mlx5mig_device *dev, const u32 *out,
+				    struct mlx5mig_pending *pending)
+{
+	u64 total = MLX5_GET64(query_vhca_migration_state_out, out, remaining_total_size);
+	u32 state = MLX5_GET(query_vhca_migration_state_out, out, migration_state);
+
+	pending->required = MLX5_GET(query_vhca_migration_state_out, out, required_umem_size);
+	pending->reinit = dev->tells_reinit &&
+			  state == MLX5_QUERY_VHCA_MIG_STATE_OPER_MIGRATION_INIT;
+	pending->total = pending->required;
+	if (dev->chunked && pending->required)
+		pending->total = max(pending->total, total);
+	return pending->total > MLX5MIG_MAX_STATE ? -EIO : 0;
+}
+
 /**
  * mlx5mig_cmd_query() - how much is there to save
  * @dev: the VF
  * @flags: MLX5MIG_INCREMENTAL or 0
  * @pending: the answer
  *
- * Return: 0 or -errno.
+ * Return: 0; -ESTALE if the answer would be an increment of what the firmware does
+ * not track; or another -errno.
  */
 int mlx5mig_cmd_query(struct mlx5mig_device *dev, u32 flags, struct mlx5mig_pending *pending)
 {
@@ -99,17 +123,11 @@ int mlx5mig_cmd_query(struct mlx5mig_device *dev, u32 flags, struct mlx5mig_pend
 	MLX5_SET(query_vhca_migration_state_in, in, incremental, !!(flags & MLX5MIG_INCREMENTAL));
 	MLX5_SET(query_vhca_migration_state_in, in, chunk, dev->chunked);
 	MLX5_SET(query_vhca_migration_state_in, in, vhca_id, dev->vhca_id);
-	ret = mlx5_cmd_exec_inout(dev->mdev, query_vhca_migration_state, in, out);
-	if (ret)
-		return mlx5mig_cmd_error(mlx5mig_cmd_judge(dev, out, ret));
-
-	pending->required = MLX5_GET(query_vhca_migration_state_out, out, required_umem_size);
-	pending->total = pending->required;
-	if (dev->chunked)
-		pending->total = max(pending->total,
-				     MLX5_GET64(query_vhca_migration_state_out, out,
-						remaining_total_size));
-	return 0;
+	ret = mlx5_cmd_do(dev->mdev, in, sizeof(in), out, sizeof(out));
+	if (flags & MLX5MIG_INCREMENTAL && mlx5mig_cmd_is_untracked(out, ret))
+		return mlx5mig_cmd_judge(dev, out, -ESTALE);
+	ret = mlx5mig_cmd_judge(dev, out, mlx5_cmd_check(dev->mdev, ret, in, out));
+	return mlx5mig_cmd_error(ret) ?: mlx5mig_cmd_read_pending(dev, out, pending);
 }
 
 /**
@@ -164,12 +182,33 @@ int mlx5mig_cmd_save(struct mlx5mig_device *dev, struct mlx5mig_save *save, mlx5
  * @status: what mlx5_core told the completion
  *
  * Context: any.
- * Return: 0 or -errno.
+ * Return: 0; -ESTALE if it was to track the VF and the firmware does not; or
+ * another -errno.
  */
 int mlx5mig_cmd_save_result(struct mlx5mig_save *save, int status)
 {
 	struct mlx5mig_session *session = container_of(save, struct mlx5mig_session, save);
-	int ret = mlx5_cmd_check(save->async.dev, status, save->in, save->out);
+	int ret;
 
+	if (save->flags & MLX5MIG_TRACK && mlx5mig_cmd_is_untracked(save->out, status))
+		return mlx5mig_cmd_judge(session->dev, save->out, -ESTALE);
+	ret = mlx5_cmd_check(save->async.dev, status, save->in, save->out);
 	return mlx5mig_cmd_error(mlx5mig_cmd_judge(session->dev, save->out, ret));
+}
+
+/**
+ * mlx5mig_cmd_untrack() - have the firmware forget what it tracks
+ * @dev: a VF that is not stopped
+ *
+ * That is a SAVE whose image is not wanted, so that it needs no memory. It is
+ * refused when a reset was faster, which is nothing to log.
+ */
+void mlx5mig_cmd_untrack(struct mlx5mig_device *dev)
+{
+	u32 out[MLX5_ST_SZ_DW(save_vhca_state_out)] = {};
+	u32 in[MLX5_ST_SZ_DW(save_vhca_state_in)] = {};
+
+	MLX5_SET(save_vhca_state_in, in, opcode, MLX5_CMD_OP_SAVE_VHCA_STATE);
+	MLX5_SET(save_vhca_state_in, in, vhca_id, dev->vhca_id);
+	mlx5_cmd_do(dev->mdev, in, sizeof(in), out, sizeof(out));
 }

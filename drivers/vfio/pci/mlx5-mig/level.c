@@ -79,11 +79,19 @@ int mlx5mig_suspend(struct vfio_mig *mig, enum vfio_mig_run_level to)
 /* &vfio_mig_ops.resume */
 int mlx5mig_resume(struct vfio_mig *mig, enum vfio_mig_run_level to)
 {
-	return mlx5mig_set_level(to_mlx5mig(mig), to);
+	struct mlx5mig_device *dev = to_mlx5mig(mig);
+	int ret = mlx5mig_set_level(dev, to);
+
+	if (!ret)
+		mlx5mig_precopy_end(dev);
+	return ret;
 }
 
 /* &vfio_mig_ops.reset: a function level reset makes the firmware start over. */
 void mlx5mig_reset(struct vfio_mig *mig)
 {
-	to_mlx5mig(mig)->level = VFIO_MIG_RUNNING;
+	struct mlx5mig_device *dev = to_mlx5mig(mig);
+
+	dev->level = VFIO_MIG_RUNNING;
+	dev->tracking = false;
 }

@@ -16,6 +16,19 @@ int mlx5mig_load_begin(struct vfio_mig_stream *st)
 	return 0;
 }
 
+/*
+ * &vfio_mig_ops.expect
+ *
+ * Pages and key are there before the last image comes, during which the VF runs
+ * nowhere. A failure costs time then, nothing else.
+ */
+int mlx5mig_expect(struct vfio_mig_stream *st, u64 size)
+{
+	if (size <= MLX5MIG_MAX_PREPARED)
+		vfio_mig_load_reserve(st, size);
+	return 0;
+}
+
 /* &vfio_mig_ops.load_record */
 int mlx5mig_load_record(struct vfio_mig_stream *st, u32 tag, struct vfio_mig_buf *buf)
 {

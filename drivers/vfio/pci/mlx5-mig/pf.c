@@ -19,9 +19,12 @@
 static void mlx5mig_pf_back(struct mlx5mig_device *dev)
 {
 	vfio_mig_detach(&dev->core.mig);
+	mlx5mig_tracker_detach(&dev->tracker);
 	dev->identified = false;
 	dev->level = VFIO_MIG_RUNNING;
+	dev->tracking = false;
 	vfio_mig_attach(&dev->core.mig);
+	mlx5mig_tracker_attach(&dev->tracker);
 }
 
 static int mlx5mig_pf_event(struct notifier_block *block, unsigned long event, void *data)
@@ -31,6 +34,7 @@ static int mlx5mig_pf_event(struct notifier_block *block, unsigned long event, v
 	switch (event) {
 	case MLX5_PF_NOTIFY_DISABLE_VF:
 		vfio_mig_detach(&dev->core.mig);
+		mlx5mig_tracker_detach(&dev->tracker);
 		break;
 	case MLX5_PF_NOTIFY_ENABLE_VF:
 		mlx5mig_pf_back(dev);

@@ -13,6 +13,7 @@ int mlx5mig_stream_init(struct vfio_mig_stream *st)
 
 	session->dev = dev;
 	session->stream = st;
+	INIT_WORK(&session->save.ask, mlx5mig_save_ask);
 	ret = mlx5mig_identify(dev);
 	if (ret)
 		return ret;
