@@ -121,7 +121,7 @@ TEST_F(fd, precopy_info_is_invalid)
 {
 	struct vfio_precopy_info info = { .argsz = sizeof(info) };
 
-	/* in no state of a device without PRE_COPY */
+	/* in no session but a pre-copy one */
 	EXPECT_EQ(-1, ioctl(self->saving.fd, VFIO_MIG_GET_PRECOPY_INFO, &info));
 	EXPECT_TRUE(errno == EINVAL || errno == ENOTTY);
 	EXPECT_EQ(-1, ioctl(self->saving.fd, VFIO_DEVICE_RESET));

@@ -65,5 +65,5 @@ build_tests() {
 build_demo() {
 	mkdir -p "$ROOT/build/demo"
 	step "building the demo's guest" "$RESULT/build-demo" \
-		in_root make -C /src/tools/testing/selftests/vfio/demo/payload OUTPUT=/build/demo
+		in_root make -C /src/tools/testing/selftests/vfio/qemu/payload OUTPUT=/build/demo
 }

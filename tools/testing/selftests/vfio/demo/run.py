@@ -11,8 +11,12 @@ import signal
 import sys
 from pathlib import Path
 
-from migration import Demo, Settings
-from util import DemoError
+# what the demo shares with the tests
+sys.path.append(str(Path(__file__).resolve().parent.parent / "qemu"))
+
+# pylint: disable=wrong-import-position
+from demo import Demo
+from util import Failure
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -21,8 +25,8 @@ def parse_arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--payload", type=Path, required=True,
-                        help="the guest, built by payload/Makefile")
-    parser.add_argument("--qemu", default=Settings.qemu, help="QEMU for both machines")
+                        help="the guest, built by qemu/payload/Makefile")
+    parser.add_argument("--qemu", default="qemu-system-x86_64", help="QEMU for both machines")
     return parser.parse_args()
 
 
@@ -30,7 +34,7 @@ def end_on_signal(number, _frame):
     """Leave through the clean-up, which a second signal does not disturb."""
     for each in END_SIGNALS:
         signal.signal(each, signal.SIG_IGN)
-    raise DemoError(f"ended by {signal.Signals(number).name}")
+    raise Failure(f"ended by {signal.Signals(number).name}")
 
 
 def main():
@@ -39,9 +43,9 @@ def main():
     for number in END_SIGNALS:
         signal.signal(number, end_on_signal)
     try:
-        Demo(Settings(payload=arguments.payload, qemu=arguments.qemu)).run()
-    except DemoError as error:
-        print(f"\nmigrated: no, {error}", flush=True)
+        Demo(arguments.payload, arguments.qemu).run()
+    except Failure as failure:
+        print(f"\nmigrated: no, {failure}", flush=True)
         return 1
     print("\nmigrated: yes", flush=True)
     return 0

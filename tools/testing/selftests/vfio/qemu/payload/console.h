@@ -8,7 +8,6 @@
 
 void print(const char *text);
 void print_number(uint64_t value);
-void print_hex(uint32_t value);
 
 /* Print "failed: " and the words given, end the line, stop the guest for good. */
 noreturn void fail(const char *what);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What every part of the demo needs: its error, bounded waiting, kernel attributes."""
+"""What every part needs: an error, bounded waiting, kernel attributes."""
 
 import os
 import time
@@ -8,11 +8,11 @@ import time
 POLL_INTERVAL = 0.1
 
 
-class DemoError(Exception):
-    """The demo cannot go on; the text is a sentence for the user."""
+class Failure(Exception):
+    """It cannot go on; the text is a sentence for the user."""
 
 
-class DemoTimeout(DemoError):
+class OutOfTime(Failure):
     """Something that should happen did not."""
 
 
@@ -24,7 +24,7 @@ def wait_until(condition, timeout, what):
         if result:
             return result
         if time.monotonic() > deadline:
-            raise DemoTimeout(f"{what} did not happen within {timeout} s")
+            raise OutOfTime(f"{what} did not happen within {timeout} s")
         time.sleep(POLL_INTERVAL)
 
 
@@ -33,7 +33,7 @@ def read_attribute(path):
     try:
         return path.read_text().strip()
     except OSError as error:
-        raise DemoError(f"cannot read {path}: {error.strerror}") from error
+        raise Failure(f"cannot read {path}: {error.strerror}") from error
 
 
 def write_attribute(path, value):
@@ -43,4 +43,4 @@ def write_attribute(path, value):
         with os.fdopen(os.open(path, os.O_WRONLY), "wb", buffering=0) as attribute:
             attribute.write(str(value).encode())
     except OSError as error:
-        raise DemoError(f"cannot write {value} to {path}: {error.strerror}") from error
+        raise Failure(f"cannot write {value} to {path}: {error.strerror}") from error

@@ -52,13 +52,6 @@ void print_number(uint64_t value)
 	print(first);
 }
 
-void print_hex(uint32_t value)
-{
-	print("0x");
-	for (int shift = 28; shift >= 0; shift -= 4)
-		print_character("0123456789abcdef"[value >> shift & 0xf]);
-}
-
 static noreturn void stop(void)
 {
 	print("\n");

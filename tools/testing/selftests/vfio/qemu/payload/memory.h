@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/* No page has been written: after a reset, memory is as it was. */
+void memory_start(void);
+
 /* Check and write the next few pages; the return value counts full passes. */
 uint32_t memory_write_pages(void);
 

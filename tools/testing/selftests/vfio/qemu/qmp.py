@@ -5,12 +5,12 @@ import json
 import socket
 import time
 
-from util import DemoError
+from util import Failure
 
-REPLY_TIMEOUT = 30
+REPLY_TIMEOUT = 60
 
 
-class QmpError(DemoError):
+class QmpError(Failure):
     """A command was refused, or the connection is gone."""
 
 

@@ -28,6 +28,12 @@ static void write_page(uint32_t page)
 	write32(page, memory.passes + 1);
 }
 
+void memory_start(void)
+{
+	for (uint32_t i = 0; i < PAGES; i++)
+		write32(WRITTEN_ADDRESS + i * PAGE_SIZE, 0);
+}
+
 uint32_t memory_write_pages(void)
 {
 	for (int i = 0; i < PAGES_A_STEP; i++)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Configuration of one PCI function through the ports 0xcf8 and 0xcfc.
+ * Configuration of PCI functions through the ports 0xcf8 and 0xcfc.
  *
- * The BAR goes to a fixed address. It is free on QEMU's q35: far above the
+ * The BARs go to fixed addresses. They are free on QEMU's q35: far above the
  * guest's memory, below the interrupt controllers, and without a firmware the
  * memory-mapped configuration window is off.
  */
@@ -26,7 +26,9 @@
 #define PCI_BAR_TYPE		0x6
 #define PCI_BAR_TYPE_64		0x4
 
-#define BAR_ADDRESS		0xe0000000
+#define BARS_ADDRESS		0xe0000000
+/* more than the BAR of any VF has */
+#define BAR_SPACE		0x01000000
 
 static uint32_t config_read(unsigned int function, unsigned int offset)
 {
@@ -40,26 +42,31 @@ static void config_write(unsigned int function, unsigned int offset, uint32_t va
 	out32(CONFIG_DATA, value);
 }
 
-static uint32_t map_bar0(unsigned int function)
+static void map_bar0(unsigned int function, uint32_t address)
 {
 	uint32_t bar = config_read(function, PCI_BAR0);
 
 	if (bar & PCI_BAR_IS_IO)
 		fail("BAR 0 of the device is not memory");
-	config_write(function, PCI_BAR0, BAR_ADDRESS);
+	config_write(function, PCI_BAR0, address);
 	if ((bar & PCI_BAR_TYPE) == PCI_BAR_TYPE_64)
 		config_write(function, PCI_BAR1, 0);
 	/* the upper half of the word is status, where zeros change nothing */
 	config_write(function, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	return BAR_ADDRESS;
 }
 
-uint32_t pci_map_function(uint16_t vendor, uint16_t device)
+unsigned int pci_map_functions(uint16_t vendor, uint16_t device, uint32_t *bars,
+			       unsigned int room)
 {
 	uint32_t id = (uint32_t)device << 16 | vendor;
+	unsigned int count = 0;
 
-	for (unsigned int function = 0; function < 256; function++)
-		if (config_read(function, PCI_ID) == id)
-			return map_bar0(function);
-	return 0;
+	for (unsigned int function = 0; function < 256 && count < room; function++) {
+		if (config_read(function, PCI_ID) != id)
+			continue;
+		bars[count] = BARS_ADDRESS + count * BAR_SPACE;
+		map_bar0(function, bars[count]);
+		count++;
+	}
+	return count;
 }

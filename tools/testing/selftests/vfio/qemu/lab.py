@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The host of the tests: one adapter for all of them, and the machines of one of them."""
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+import sim
+from guest import Guest
+from leftovers import ProcessRecord
+from migration import Migration
+from util import Failure
+from vm import Setup, VirtualMachine
+
+WARM_UP_REPORTS = 2
+REPORTS_AFTER = 3
+# of a VF; no whole number of pages
+BULK_BYTES = (1 << 20) + 321
+VFS_EACH_SIDE = 2
+
+
+class Lab:
+    """An adapter with VFs for two sides, and what runs on them."""
+
+    def __init__(self, name, payload, qemu, vfs_each_side=VFS_EACH_SIDE):
+        self.folder = Path("/run") / name
+        self.payload = payload
+        self.qemu = qemu
+        self.adapter = sim.Adapter(name)
+        self.guest = None
+        self._vfs_each_side = vfs_each_side
+        self._processes = ProcessRecord(self.folder / "processes")
+        self._machines = []
+        self._sides = ()
+
+    def __enter__(self):
+        self.folder.mkdir(exist_ok=True)
+        sim.load_modules()
+        sim.mount_kernel_file_systems()
+        self._processes.end_all()
+        self.adapter.remove()
+        with ExitStack() as undo:
+            undo.callback(self.adapter.remove)
+            self.adapter.create()
+            vfs = self.adapter.enable_vfs(2 * self._vfs_each_side)
+            for vf in vfs:
+                vf.bind()
+            undo.pop_all()
+        self._sides = vfs[:self._vfs_each_side], vfs[self._vfs_each_side:]
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.clear()
+        finally:
+            self.adapter.remove()
+
+    def clear(self):
+        """End all machines, for the next test."""
+        with ExitStack() as ends:
+            for machine in self._machines:
+                ends.callback(machine.stop)
+        self._machines = []
+        self._processes.clear()
+        self.adapter.fail_no_more()
+
+    def launch(self, name, vfs, *, incoming=False, paused=False, **setup):
+        """Start a machine on VFs that no other machine has."""
+        machine = VirtualMachine(name, self.folder, vfs)
+        self._machines.append(machine)
+        machine.start(Setup(self.payload, self.qemu, **setup), incoming, paused)
+        self._processes.add(machine.process.pid)
+        return machine
+
+    def pair(self, vfs=1, bulk=BULK_BYTES, paused=False, **setup):
+        """A source whose guest works, and a destination."""
+        source = self.launch("source", self._sides[0][:vfs], paused=paused, **setup)
+        destination = self.launch("destination", self._sides[1][:vfs], incoming=True, **setup)
+        source.connect()
+        destination.connect()
+        for vf in source.vfs:
+            vf.write_bulk_state(os.urandom(bulk))
+        self.guest = Guest(source)
+        if not paused:
+            self.guest.wait_for_work(WARM_UP_REPORTS)
+        return source, destination
+
+    def successor(self, machine, name):
+        """A machine that waits for a migration, on the VFs of one that is not needed any more."""
+        machine.stop()
+        successor = self.launch(name, machine.vfs, incoming=True)
+        successor.connect()
+        return successor
+
+    def migration(self, source, destination, *capabilities):
+        """A migration between two machines, through a socket, with a way back for errors."""
+        return Migration(source, destination, f"unix:{self.folder / 'socket'}", "return-path",
+                         *capabilities)
+
+    def migration_by_file(self, source, destination):
+        """A migration through a file."""
+        return Migration(source, destination, f"file:{self.folder / 'file'}")
+
+    def check_arrived(self, migration):
+        """The guest goes on at the destination, with all that was written before."""
+        self.guest.move(migration.destination)
+        self.guest.wait_for_work(REPORTS_AFTER)
+        migration.check()
+        self.adapter.check_commands()
+
+    def check_reset(self, migration):
+        """The guest goes on at the destination, with VFs that had to be reset there."""
+        self.guest.move(migration.destination)
+        self.guest.wait_for_work(REPORTS_AFTER)
+        self.adapter.check_commands()
+
+    def check_stayed(self):
+        """The guest goes on at the source."""
+        self.guest.wait_for_work(REPORTS_AFTER)
+        status = self.guest.machine.execute("query-status")["status"]
+        if status != "running":
+            raise Failure(f"the source is in state {status}")
+        for vf in self.guest.machine.vfs:
+            if vf.migration_state() != "RUNNING":
+                raise Failure(f"the source's VF is in state {vf.migration_state()}")
+
+    def migrate_again(self, destination):
+        """Migrate to the VFs of a destination that has failed, from where the guest is."""
+        source = self.guest.machine
+        migration = self.migration(source, self.successor(destination, "destination-2"))
+        migration.run()
+        self.check_arrived(migration)
+
+    def complaints(self):
+        """What QEMU and the driver had to say, for somebody who looks for a fault."""
+        for machine in self._machines:
+            for line in machine.errors():
+                if ": warning: " not in line:
+                    yield f"{machine.name}: {line}"
+            for vf in machine.vfs:
+                yield (f"{machine.name}: VF {vf.address} is in {vf.migration_state()}, "
+                       f"its last error: {vf.last_error()}")
