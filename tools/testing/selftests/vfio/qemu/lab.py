@@ -92,10 +92,11 @@ class Lab:
         successor.connect()
         return successor
 
-    def migration(self, source, destination, *capabilities):
+    def migration(self, source, destination, *capabilities, return_path=True):
         """A migration between two machines, through a socket, with a way back for errors."""
-        return Migration(source, destination, f"unix:{self.folder / 'socket'}", "return-path",
-                         *capabilities)
+        if return_path:
+            capabilities += ("return-path",)
+        return Migration(source, destination, f"unix:{self.folder / 'socket'}", *capabilities)
 
     def migration_by_file(self, source, destination):
         """A migration through a file."""
