@@ -376,8 +376,10 @@ TEST_F(firmware, wrong_sizes)
 TEST_F(firmware, faults_at_random)
 {
 	struct raw *raw = &self->raw;
-	const char *directory = path("/sys/kernel/debug/pcisim/%s/fail_command", raw->sim.pf);
+	char directory[80];
 
+	snprintf(directory, sizeof(directory), "/sys/kernel/debug/pcisim/%s/fail_command",
+		 raw->sim.pf);
 	if (!file_exists(directory))
 		SKIP(return, "needs a kernel with fault injection");
 	firmware_fault(&raw->sim, &(struct firmware_fault){
