@@ -250,16 +250,23 @@ static bool vfio_mig_load_must_queue(struct vfio_mig_stream *st, struct iov_iter
 	return !inside;
 }
 
-/* What cannot be queued waits in place, whatever its submitter said: the order has to stay. */
+/*
+ * What cannot be queued waits in place, whatever its submitter said: the order has
+ * to stay. Behind a writer who holds io_lock it does so if its submitter can wait.
+ */
 static ssize_t vfio_mig_load_async(struct vfio_mig_stream *st, struct kiocb *iocb,
 				   struct iov_iter *from)
 {
+	bool wait = vfio_mig_async_may_wait(iocb);
 	ssize_t ret;
 
-	if (!vfio_mig_load_must_queue(st, from, &ret))
-		return ret;
-	ret = vfio_mig_async_queue(st, iocb, from);
-	return ret == -ENOMEM ? vfio_mig_load_now(st, from, true) : ret;
+	if (vfio_mig_load_must_queue(st, from, &ret)) {
+		ret = vfio_mig_async_queue(st, iocb, from);
+		wait = ret == -ENOMEM;
+	} else {
+		wait = wait && ret == -EAGAIN;
+	}
+	return wait ? vfio_mig_load_now(st, from, true) : ret;
 }
 
 ssize_t vfio_mig_load_write_iter(struct kiocb *iocb, struct iov_iter *from)

@@ -185,17 +185,22 @@ static bool vfio_mig_read_must_queue(struct vfio_mig_stream *st, struct iov_iter
 
 /*
  * A request that cannot be queued waits in place, whatever its submitter said,
- * so that the order stays.
+ * so that the order stays. Behind a reader who holds io_lock it does so if its
+ * submitter can wait.
  */
 static ssize_t vfio_mig_read_async(struct vfio_mig_stream *st, struct kiocb *iocb,
 				   struct iov_iter *to)
 {
+	bool wait = vfio_mig_async_may_wait(iocb);
 	ssize_t ret;
 
-	if (!vfio_mig_read_must_queue(st, to, &ret))
-		return ret;
-	ret = vfio_mig_async_queue(st, iocb, to);
-	return ret == -ENOMEM ? vfio_mig_read_now(st, to, true) : ret;
+	if (vfio_mig_read_must_queue(st, to, &ret)) {
+		ret = vfio_mig_async_queue(st, iocb, to);
+		wait = ret == -ENOMEM;
+	} else {
+		wait = wait && ret == -EAGAIN;
+	}
+	return wait ? vfio_mig_read_now(st, to, true) : ret;
 }
 
 ssize_t vfio_mig_read_iter(struct kiocb *iocb, struct iov_iter *to)

@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "harness.h"
@@ -104,6 +106,42 @@ TEST_F(slow, order_of_completion)
 	}
 	stream_read(self->saving.fd, &self->blob, MIB);
 	EXPECT_TRUE(saving_is_good(&self->saving, &self->blob));
+}
+
+static long read_now(void *argument)
+{
+	struct saving *saving = argument;
+	static char data[1000];
+	ssize_t done = read(saving->fd, data, sizeof(data));
+
+	return done < 0 ? -errno : done;
+}
+
+/* Behind a reader who waits for the device: whoever did not ask for EAGAIN does not get it. */
+TEST_F(slow, aio_behind_a_reader)
+{
+	static char data[1000];
+	struct iocb block = {
+		.aio_lio_opcode = IOCB_CMD_PREAD,
+		.aio_fildes = self->saving.fd,
+		.aio_buf = (uintptr_t)data,
+		.aio_nbytes = sizeof(data),
+	}, *pointer = &block;
+	struct timespec limit = { .tv_sec = LATER / 1000 };
+	aio_context_t context = 0;
+	struct io_event event;
+	struct worker worker;
+
+	ASSERT_EQ(0, syscall(SYS_io_setup, 1, &context));
+	worker_start(&worker, read_now, &self->saving);
+	usleep(LATENCY / 4);
+	EXPECT_FALSE(worker_is_done(&worker));
+	ASSERT_EQ(1, syscall(SYS_io_submit, context, 1, &pointer));
+	ASSERT_EQ(1, syscall(SYS_io_getevents, context, 1, 1, &event, &limit));
+	EXPECT_EQ(sizeof(data), event.res);
+	worker_join(&worker, LATER);
+	EXPECT_EQ(1000, worker.result);
+	EXPECT_EQ(0, syscall(SYS_io_destroy, context));
 }
 
 /* Bytes of the stream that a request takes. */
