@@ -241,13 +241,14 @@ TEST_F(session_error, save_then_run)
 }
 
 static void expect_load_error(struct __test_metadata *_metadata, struct saved *saved,
-			      enum sim_opcode opcode, enum sim_status status, int expected)
+			      enum sim_opcode opcode, enum sim_status status,
+			      unsigned int times, int expected)
 {
 	struct vfio_device *dev = &saved->pair.target;
 	int fd = mig_begin(dev, STATE_RESUMING);
 	int error;
 
-	sim_fail(&saved->pair.sim, opcode, status, 1);
+	sim_fail(&saved->pair.sim, opcode, status, times);
 	error = __stream_write(fd, saved->good.data, saved->good.length, 32768);
 	EXPECT_EQ(expected, error) TH_LOG("%x: %s", opcode, strerror(-error));
 	EXPECT_EQ(0, sim_counter(saved->pair.sim.pf, "fail_times"));
@@ -261,17 +262,20 @@ static void expect_load_error(struct __test_metadata *_metadata, struct saved *s
 
 TEST_F(session_error, load)
 {
-	expect_load_error(_metadata, &self->saved, SIM_LOAD_VHCA, SIM_STATUS_INTERNAL, -EIO);
-	expect_load_error(_metadata, &self->saved, SIM_LOAD_VHCA, SIM_STATUS_PARAMETER, -EINVAL);
-	expect_load_error(_metadata, &self->saved, SIM_LOAD_VHCA, SIM_STATUS_LIMIT, -ENOMEM);
+	expect_load_error(_metadata, &self->saved, SIM_LOAD_VHCA, SIM_STATUS_INTERNAL, 1, -EIO);
+	expect_load_error(_metadata, &self->saved, SIM_LOAD_VHCA, SIM_STATUS_PARAMETER, 1, -EINVAL);
+	expect_load_error(_metadata, &self->saved, SIM_LOAD_VHCA, SIM_STATUS_LIMIT, 1, -ENOMEM);
 	expect_good_migration(_metadata, &self->saved.pair);
 }
 
+/* Neither when the size is announced, where it only costs time, nor when the image is there. */
 TEST_F(session_error, load_without_key)
 {
-	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_INTERNAL, -EIO);
-	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_LIMIT, -ENOMEM);
+	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_INTERNAL, 2, -EIO);
+	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_LIMIT, 2, -ENOMEM);
 	expect_good_migration(_metadata, &self->saved.pair);
+	sim_fail(&self->saved.pair.sim, SIM_CREATE_MKEY, SIM_STATUS_LIMIT, 1);
+	EXPECT_EQ(0, __mig_load(&self->saved.pair.target, &self->saved.good, 32768));
 }
 
 /* An estimate that fails is an error and changes nothing. */
