@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 BENCH := tools/testing/selftests/vfio/bench/run
 
 # Variables of the bench; a value on make's command line or in the environment.
-export KERNEL TESTS KVER MIRROR TIMEOUT FUZZ_SECONDS FUZZ_SEED MODEL
+export KERNEL TESTS KVER MIRROR TIMEOUT FUZZ_SECONDS FUZZ_SEED MODEL SPEED
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO))
 
@@ -50,6 +50,7 @@ help:
 	@echo "  TESTS='glob ...'      only the tests that match (check), e.g. TESTS='migration_*'"
 	@echo '  FUZZ_SECONDS=<n>      fuzz for so long (fuzz; default 60)'
 	@echo "  MODEL='regex'         only the searches that match (model)"
+	@echo "  SPEED='name ...'      only these benchmarks (bench), see speed/main.c"
 	@echo '  KVER=x.y.z            this kernel instead of the newest on offer'
 	@echo '  MIRROR=<URI>          this Debian mirror instead of the one that apt is configured for'
 	@echo '  XDG_CACHE_HOME=<dir>  the cache is <dir>/vfio-mig'

@@ -17,4 +17,11 @@ void bench_writes_at_once(void);
 /* what a session needs, however large the state is */
 void bench_memory(void);
 
+/* mlx5-vfio-mig beside the kernel's mlx5-vfio-pci: devices that stand still */
+void bench_blackout(void);
+/* CPU time and throughput of the reader */
+void bench_read_path(void);
+/* memory for a large state */
+void bench_footprint(void);
+
 #endif /* SPEED_BENCH_H */

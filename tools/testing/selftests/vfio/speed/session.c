@@ -5,14 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 
 #include "bench.h"
-#include "file.h"
+#include "group.h"
 #include "measure.h"
 #include "transfer.h"
 
@@ -146,34 +143,6 @@ void bench_direct(void)
 	speed_close(&device);
 }
 
-#define CGROUPS "/run/speed-cgroup"
-#define GROUP CGROUPS "/speed"
-
-/* This program in a control group of its own, which counts the kernel's memory as well. */
-static void enter_group(void)
-{
-	mkdir(CGROUPS, 0755);
-	if (mount("none", CGROUPS, "cgroup2", 0, NULL))
-		fail("no control groups: %s", strerror(errno));
-	file_write(CGROUPS "/cgroup.subtree_control", "+memory");
-	if (mkdir(GROUP, 0755))
-		fail("no control group: %s", strerror(errno));
-	file_write(GROUP "/cgroup.procs", "0");
-}
-
-static void leave_group(void)
-{
-	file_write(CGROUPS "/cgroup.procs", "0");
-	rmdir(GROUP);
-	umount(CGROUPS);
-	rmdir(CGROUPS);
-}
-
-static uint64_t group_memory(void)
-{
-	return file_read_number(GROUP "/memory.current");
-}
-
 /* In records: the most that there was at any time of a session. */
 static double measure_memory(struct speed_device *device, unsigned char *buffer)
 {
@@ -209,10 +178,10 @@ void bench_memory(void)
 	unsigned int i;
 
 	speed_open(&device, &config);
-	enter_group();
+	group_enter();
 	for (i = 0; i < 3; i++)
 		series_add(&memory, measure_memory(&device, buffer));
-	leave_group();
+	group_leave();
 	/* a session that is not charged at all would look good */
 	if (series_median(&memory) < 1)
 		fail("the memory of a session is not counted");

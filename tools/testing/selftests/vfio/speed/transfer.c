@@ -130,9 +130,8 @@ static void queue_read(struct transfer *transfer, int fd, uint64_t id)
 	ring_submit(&transfer->ring);
 }
 
-struct outcome transfer_read_queued(struct transfer *transfer, struct speed_device *device)
+struct outcome transfer_queue_all(struct transfer *transfer, int fd)
 {
-	int fd = speed_begin(device);
 	struct outcome outcome = { .us = now_us() };
 	uint64_t next, oldest;
 	bool ended = false;
@@ -151,6 +150,14 @@ struct outcome transfer_read_queued(struct transfer *transfer, struct speed_devi
 		queue_read(transfer, fd, next++);
 	}
 	outcome.us = now_us() - outcome.us;
+	return outcome;
+}
+
+struct outcome transfer_read_queued(struct transfer *transfer, struct speed_device *device)
+{
+	int fd = speed_begin(device);
+	struct outcome outcome = transfer_queue_all(transfer, fd);
+
 	speed_end(device, fd);
 	return outcome;
 }

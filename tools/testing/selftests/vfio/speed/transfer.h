@@ -52,6 +52,8 @@ void transfer_close(struct transfer *transfer);
 /* Reads what follows the preamble, by records. The user goes over each @passes times. */
 struct outcome transfer_read(struct transfer *transfer, struct speed_device *device);
 struct outcome transfer_read_queued(struct transfer *transfer, struct speed_device *device);
+/* The latter for any FD whose next record is an image, to the end. */
+struct outcome transfer_queue_all(struct transfer *transfer, int fd);
 /* Has a device load a stream, record by record, which the user goes over before. */
 struct outcome transfer_write(struct transfer *transfer, struct speed_device *device,
 			      const struct blob *stream);
