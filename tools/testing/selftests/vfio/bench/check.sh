@@ -96,7 +96,7 @@ check_build() {
 
 # check_kernels <all|short> <kernel...>
 # A VM keeps one CPU busy. The short list of the project kernel is cut in two parts,
-# the second of which runs when the VM with the stock kernel is done.
+# the second of which runs when one of the other two VMs is done.
 check_kernels() {
 	local extent=$1 kernels=" ${*:2} " first stock='' project=''
 
@@ -108,7 +108,8 @@ check_kernels() {
 	case $kernels in
 	*" project "*) check_build project && check_tests_start project project "$first" && project=$! ;;
 	esac
-	[ -z "$stock" ] || wait "$stock"
+	# shellcheck disable=SC2086
+	[ -z "$stock" ] || wait -n $stock $project
 	if [ -n "$project" ] && [ "$first" = first ]; then
 		check_tests_start project-2 project second
 	fi
