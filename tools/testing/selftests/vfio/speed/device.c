@@ -89,6 +89,18 @@ size_t speed_read(int fd, void *data, size_t length)
 	return done;
 }
 
+uint64_t speed_read_to_the_end(int fd, unsigned char *buffer)
+{
+	uint64_t bytes = 0;
+	ssize_t done;
+
+	while ((done = read(fd, buffer, MIB)) > 0)
+		bytes += done;
+	if (done)
+		fail("read: %s", strerror(errno));
+	return bytes;
+}
+
 int speed_begin(struct speed_device *device)
 {
 	struct vfio_mig_record_header header;

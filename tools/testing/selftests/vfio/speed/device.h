@@ -61,6 +61,8 @@ void speed_end(struct speed_device *device, int fd);
 
 /* All or nothing: 0 at the end. */
 size_t speed_read(int fd, void *data, size_t length);
+/* By 1 MiB into the same buffer. Returns bytes. */
+uint64_t speed_read_to_the_end(int fd, unsigned char *buffer);
 
 /* Memory that is there, on a page of its own. */
 void *speed_memory(size_t size);

@@ -3,8 +3,6 @@
  * The most memory that the kernel needs at any time of a session, for a large state that
  * the firmware hands out in chunks.
  */
-#include <errno.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "adapters.h"
@@ -19,21 +17,10 @@
 /* In MiB. */
 static double measure_session(struct vfio_device *vf, unsigned char *buffer)
 {
-	uint64_t before = group_memory(), most = before, bytes = 0;
+	uint64_t before = group_memory(), most;
 	int fd = mig_begin(vf, STATE_STOP_COPY);
-	ssize_t done;
 
-	do {
-		uint64_t now = group_memory();
-
-		most = now > most ? now : most;
-		done = read(fd, buffer, MIB);
-		bytes += done > 0 ? done : 0;
-		/* slowly: the device gets ahead as far as it may */
-		usleep(1000);
-	} while (done > 0);
-	if (done || bytes < STATE_SIZE)
-		fail("%llu bytes, %s", (unsigned long long)bytes, strerror(errno));
+	most = group_most_of_reading(fd, buffer, STATE_SIZE, before);
 	mig_set_state(vf, STATE_STOP, NULL);
 	close(fd);
 	return (double)(most - before) / MIB;

@@ -5,9 +5,7 @@
  * sessions count, with the memory that they need.
  */
 #include <endian.h>
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "adapters.h"
@@ -49,18 +47,6 @@ struct path_bench {
 	struct series copied;
 };
 
-static uint64_t read_to_the_end(int fd, unsigned char *buffer)
-{
-	uint64_t bytes = 0;
-	ssize_t done;
-
-	while ((done = read(fd, buffer, MIB)) > 0)
-		bytes += done;
-	if (done)
-		fail("read: %s", strerror(errno));
-	return bytes;
-}
-
 /* A record that is not an image. Returns bytes of payload. */
 static uint64_t skip_record(int fd, uint32_t tag)
 {
@@ -97,7 +83,7 @@ static uint64_t read_session(struct path_bench *bench, enum reader reader, uint6
 	if (reader == DIRECT)
 		*others = read_directly(bench, fd, &bytes);
 	else
-		bytes = read_to_the_end(fd, bench->buffer);
+		bytes = speed_read_to_the_end(fd, bench->buffer);
 	mig_set_state(vf, STATE_STOP, NULL);
 	close(fd);
 	if (bytes < STATE_SIZE)

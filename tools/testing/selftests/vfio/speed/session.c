@@ -3,9 +3,7 @@
  * A whole session of a large state: how fast it is, how much of it the CPU copies, and
  * how much memory it takes.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "bench.h"
@@ -36,23 +34,11 @@ static double time_memfd(void)
 	return (double)STATE_SIZE / start;
 }
 
-static uint64_t read_to_the_end(int fd, unsigned char *buffer)
-{
-	uint64_t bytes = 0;
-	ssize_t done;
-
-	while ((done = read(fd, buffer, MIB)) > 0)
-		bytes += done;
-	if (done)
-		fail("read: %s", strerror(errno));
-	return bytes;
-}
-
 static double time_pool(struct speed_device *device, unsigned char *buffer)
 {
 	uint64_t start = now_us();
 	int fd = speed_begin(device);
-	uint64_t bytes = read_to_the_end(fd, buffer);
+	uint64_t bytes = speed_read_to_the_end(fd, buffer);
 	double rate = (double)bytes / (now_us() - start);
 
 	speed_end(device, fd);
@@ -146,21 +132,10 @@ void bench_direct(void)
 /* In records: the most that there was at any time of a session. */
 static double measure_memory(struct speed_device *device, unsigned char *buffer)
 {
-	uint64_t before = group_memory(), most = before, bytes = 0;
+	uint64_t before = group_memory(), most;
 	int fd = speed_begin(device);
-	ssize_t done;
 
-	do {
-		uint64_t now = group_memory();
-
-		most = now > most ? now : most;
-		done = read(fd, buffer, MIB);
-		bytes += done > 0 ? done : 0;
-		/* slowly: the device gets ahead as far as it may */
-		usleep(1000);
-	} while (done > 0);
-	if (done || bytes < LARGE_SIZE)
-		fail("%llu bytes, %s", (unsigned long long)bytes, strerror(errno));
+	most = group_most_of_reading(fd, buffer, LARGE_SIZE, before);
 	speed_end(device, fd);
 	return (double)(most - before) / RECORD_DEFAULT;
 }
