@@ -28,10 +28,20 @@ kernel_image() {
 	esac
 }
 
+# A fresh checkout makes all files new: ccache finds out that most are as they were.
+compiler() {
+	if in_root sh -c 'command -v ccache' >/dev/null; then
+		echo 'ccache gcc'
+	else
+		echo gcc
+	fi
+}
+
 kernel_make() {
 	local kernel=$1
 	shift
-	in_root make -C "$(kernel_dir "$kernel")" M=/src MO="/build/modules/$kernel" KCFLAGS=-Werror "$@"
+	in_root env CCACHE_DIR=/build/ccache make -C "$(kernel_dir "$kernel")" M=/src \
+		MO="/build/modules/$kernel" CC="$(compiler)" KCFLAGS=-Werror "$@"
 }
 
 # Modules go to updates/, where modprobe prefers them. They are installed again
@@ -59,7 +69,8 @@ build_modules() {
 build_tests() {
 	mkdir -p "$ROOT/build/tests"
 	step "building the selftests" "$RESULT/build-tests" \
-		in_root make -C /src/tools/testing/selftests/vfio KSRC="$KSRC" OUTPUT=/build/tests -j"$JOBS"
+		in_root env CCACHE_DIR=/build/ccache make -C /src/tools/testing/selftests/vfio \
+		KSRC="$KSRC" OUTPUT=/build/tests CC="$(compiler)" -j"$JOBS"
 }
 
 build_demo() {

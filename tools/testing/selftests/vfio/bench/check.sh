@@ -5,7 +5,7 @@
 # it for machines: "key value" lines and one "item" line for each step and test.
 
 # Seconds for a VM with all its tests, and for one test program.
-VM_LIMIT=3000
+VM_LIMIT=3600
 TEST_LIMIT=1200
 VM_LIMIT_LONG=10800
 TEST_LIMIT_LONG=3600
@@ -62,27 +62,27 @@ check_vm_results() {
 	fi
 }
 
-# check_tests_start <name of the VM> <kernel> <extent>, see guest/tests.sh
+# check_tests_start <kernel> <extent>, see guest/tests.sh
 check_tests_start() {
-	local name=$1 kernel=$2 extent=$3 guest=/src/tools/testing/selftests/vfio/bench/guest
+	local kernel=$1 extent=$2 guest=/src/tools/testing/selftests/vfio/bench/guest
 	local vm_limit=$VM_LIMIT test_limit=$TEST_LIMIT
 
 	[ "$extent" != all ] || [ "$kernel" != project ] || vm_limit=$VM_LIMIT_LONG test_limit=$TEST_LIMIT_LONG
 	say "running the selftests on the $kernel kernel ($extent)"
 	set -f	# the globs of TESTS are for the names of tests
 	(
-		vm_run "$kernel" "$name" "$vm_limit" \
+		vm_run "$kernel" "$kernel" "$vm_limit" \
 			"bash $guest/tests.sh $kernel $test_limit $extent ${TESTS:+$(printf '%q ' $TESTS)} && bash $guest/kmemleak.sh"
-		echo $? >"$RESULT/$name/vm-status"
+		echo $? >"$RESULT/$kernel/vm-status"
 	) &
 	set +f
 }
 
 check_tests_finish() {
-	local name=$1 kernel=$2
+	local kernel=$1
 
-	check_vm_results "$kernel" "$RESULT/$name" "$(cat "$RESULT/$name/vm-status")"
-	check_step "$name/log" splat_check "$RESULT/$name"
+	check_vm_results "$kernel" "$RESULT/$kernel" "$(cat "$RESULT/$kernel/vm-status")"
+	check_step "$kernel/log" splat_check "$RESULT/$kernel"
 }
 
 check_build() {
@@ -94,29 +94,19 @@ check_build() {
 	vm_initramfs "$(kernel_release "$kernel")"
 }
 
-# check_kernels <all|short> <kernel...>
-# A VM keeps one CPU busy. The short list of the project kernel is cut in two parts,
-# the second of which runs when one of the other two VMs is done.
+# check_kernels <all|short> <kernel...>: a VM keeps one CPU busy.
 check_kernels() {
-	local extent=$1 kernels=" ${*:2} " first stock='' project=''
+	local extent=$1 kernels=" ${*:2} " stock='' project=''
 
-	first=$extent
-	[ "$extent$TESTS" != short ] || first=first
 	case $kernels in
-	*" stock "*) check_build stock && check_tests_start stock stock all && stock=$! ;;
+	*" stock "*) check_build stock && check_tests_start stock all && stock=yes ;;
 	esac
 	case $kernels in
-	*" project "*) check_build project && check_tests_start project project "$first" && project=$! ;;
+	*" project "*) check_build project && check_tests_start project "$extent" && project=yes ;;
 	esac
-	# shellcheck disable=SC2086
-	[ -z "$stock" ] || wait -n $stock $project
-	if [ -n "$project" ] && [ "$first" = first ]; then
-		check_tests_start project-2 project second
-	fi
 	wait
-	[ -z "$stock" ] || check_tests_finish stock stock
-	[ -z "$project" ] || check_tests_finish project project
-	[ ! -e "$RESULT/project-2" ] || check_tests_finish project-2 project
+	[ -z "$stock" ] || check_tests_finish stock
+	[ -z "$project" ] || check_tests_finish project
 }
 
 check_demo() {

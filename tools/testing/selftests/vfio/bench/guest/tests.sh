@@ -5,8 +5,8 @@
 # of the test that is running is in /results/running, so that the outside knows
 # which one took the VM with it.
 #
-# tests.sh <kernel> <seconds for a test> <all|short|first|second> [glob...]
-# "short" is what project-tests names, "first" and "second" are its two parts.
+# tests.sh <kernel> <seconds for a test> <all|short> [glob...]
+# "short" is what project-tests names.
 
 TESTS_DIR=/build/tests
 GUEST=$(dirname "$(readlink -f "$0")")
@@ -88,10 +88,10 @@ filters() {
 	local extent=$1 name=$2
 
 	[ "$extent" != all ] || return 0
-	awk -v extent="$extent" -v name="$name" '
-		$2 == name && (extent == "short" || $1 == extent) {
+	awk -v name="$name" '
+		$1 == name {
 			found = 1
-			$1 = $2 = ""
+			$1 = ""
 			print
 		}
 		END { exit !found }' "$GUEST/project-tests"
