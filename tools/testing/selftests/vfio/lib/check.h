@@ -41,7 +41,7 @@ static inline uint64_t now_us(void)
 })
 
 /* Limits in milliseconds, generous: an emulated machine with checkers is slow. */
-#define SOON	2000
-#define LATER	20000
+#define SOON	10000
+#define LATER	60000
 
 #endif /* LIB_CHECK_H */
