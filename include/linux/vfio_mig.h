@@ -208,6 +208,17 @@ struct vfio_mig_ops {
 	void (*stream_fini)(struct vfio_mig_stream *st);
 
 	/**
+	 * @save_prepare: The user has asked how much data there is, while the
+	 * device ran: a migration may be near. Provide buffers for it with
+	 * vfio_mig_save_buffers(), so that it finds them when the device is to
+	 * stand still as short as possible. They belong to the next session that
+	 * saves. If none begins before the device is reset, closed, detached or
+	 * made to load, @buf_fini and @stream_fini are all that follows. Optional.
+	 * Return: 0, or -errno, of which the user does not hear.
+	 */
+	int (*save_prepare)(struct vfio_mig_stream *st);
+
+	/**
 	 * @save_begin: Get ready to save. Provide buffers with
 	 * vfio_mig_save_buffers(), queue what has to come first with
 	 * vfio_mig_save_blob(). @final: the device is stopped, the data ends
@@ -238,7 +249,7 @@ struct vfio_mig_ops {
 	void (*save_end)(struct vfio_mig_stream *st, bool abort);
 
 	/**
-	 * @load_begin: Get ready to load. Optional.
+	 * @load_begin: Get ready to load, e.g. with vfio_mig_load_reserve(). Optional.
 	 * Return: 0, or -errno which ends the session; @load_end is not called
 	 * then.
 	 */
@@ -316,6 +327,7 @@ struct vfio_mig_arc_times {
  *	guard, whose release runs a deferred reset.
  * @state: state as the uAPI names it
  * @stream: the open session, or NULL
+ * @prepared: a session that may begin, or NULL
  * @detached: the device's firmware is out of reach
  * @errors: number of failed arcs and sessions
  * @last_error: -errno of the last one
@@ -362,6 +374,7 @@ struct vfio_mig {
 	struct mutex state_mutex; /* state and session */
 	enum vfio_device_mig_state state;
 	struct vfio_mig_stream *stream;
+	struct vfio_mig_stream *prepared;
 	bool detached;
 	u64 errors;
 	int last_error;

@@ -118,6 +118,14 @@ void vfio_mig_call_buf_fini(struct vfio_mig_stream *st, struct vfio_mig_buf *buf
 		VFIO_MIG_CALL_VOID(mig, "buf_fini", mig->ops->buf_fini(st, buf));
 }
 
+int vfio_mig_call_save_prepare(struct vfio_mig_stream *st)
+{
+	struct vfio_mig *mig = st->mig;
+
+	lockdep_assert_held(&mig->state_mutex);
+	return VFIO_MIG_CALL(mig, "save_prepare", mig->ops->save_prepare(st));
+}
+
 int vfio_mig_call_save_begin(struct vfio_mig_stream *st, bool final)
 {
 	struct vfio_mig *mig = st->mig;

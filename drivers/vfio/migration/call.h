@@ -21,6 +21,7 @@ void vfio_mig_call_stream_fini(struct vfio_mig_stream *st);
 int vfio_mig_call_buf_init(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
 void vfio_mig_call_buf_fini(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
 
+int vfio_mig_call_save_prepare(struct vfio_mig_stream *st);
 int vfio_mig_call_save_begin(struct vfio_mig_stream *st, bool final);
 void vfio_mig_call_save_next(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
 void vfio_mig_call_save_end(struct vfio_mig_stream *st, bool abort);

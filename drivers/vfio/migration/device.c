@@ -502,6 +502,8 @@ int vfio_mig_get_data_size(struct vfio_mig *mig, unsigned long *stop_copy_bytes)
 	if (ret)
 		return ret;
 	*stop_copy_bytes = bytes;
+	if (mig->state == VFIO_DEVICE_STATE_RUNNING)
+		vfio_mig_prepare(mig);
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(vfio_mig_get_data_size, "VFIO_MIG");

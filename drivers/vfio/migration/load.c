@@ -32,7 +32,7 @@ static struct vfio_mig_buf *vfio_mig_load_buf(struct vfio_mig_stream *st)
  * The memory goes through &vfio_mig_ops.buf_init at once. How large a size of
  * which nothing has arrived yet may be is up to the driver.
  *
- * Context: in &vfio_mig_ops.expect.
+ * Context: in &vfio_mig_ops.load_begin or &vfio_mig_ops.expect.
  * Return: 0 or -errno; a record can be loaded either way.
  */
 int vfio_mig_load_reserve(struct vfio_mig_stream *st, size_t size)
@@ -309,6 +309,7 @@ int vfio_mig_load_start(struct vfio_mig_stream *st)
 	if (!buf)
 		return -ENOMEM;
 	vfio_mig_stream_add_buf(st, buf);
+	guard(mutex)(&st->call_lock);
 	return vfio_mig_call_load_begin(st);
 }
 

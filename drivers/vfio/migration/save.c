@@ -63,8 +63,9 @@ static unsigned int vfio_mig_save_count(struct vfio_mig_stream *st)
  * When a pre-copy session goes on to STOP_COPY this may be called again. Buffers
  * that are there count, and grow before they are filled the next time.
  *
- * Context: in &vfio_mig_ops.save_begin. To have the buffers of a pre-copy session
- * grow also in its &vfio_mig_ops.estimate, with a @count of 1.
+ * Context: in &vfio_mig_ops.save_prepare or &vfio_mig_ops.save_begin. To have the
+ * buffers of a pre-copy session grow also in its &vfio_mig_ops.estimate, with a
+ * @count of 1.
  * Return: 0 or -errno.
  */
 int vfio_mig_save_buffers(struct vfio_mig_stream *st, size_t size, unsigned int count)

@@ -201,22 +201,35 @@ static void vfio_mig_stream_retire(struct vfio_mig_stream *st)
 	st->mig = NULL;
 }
 
-static int vfio_mig_stream_begin(struct vfio_mig_stream *st)
+/* A session that the device does not know of yet. */
+struct vfio_mig_stream *vfio_mig_stream_create(struct vfio_mig *mig,
+					       enum vfio_mig_stream_mode mode)
 {
+	struct vfio_mig_stream *st = vfio_mig_stream_alloc(mig, mode);
 	int ret;
 
+	if (!st)
+		return ERR_PTR(-ENOMEM);
 	ret = vfio_mig_call_stream_init(st);
-	if (ret)
-		return ret;
-	if (vfio_mig_stream_saves(st))
-		ret = vfio_mig_save_start(st, st->mode == VFIO_MIG_STREAM_STOP_COPY);
-	else
-		ret = vfio_mig_load_start(st);
 	if (!ret)
-		return 0;
-	guard(mutex)(&st->call_lock);
-	vfio_mig_stream_retire(st);
-	return ret;
+		return st;
+	kref_put(&st->ref, vfio_mig_stream_destroy);
+	return ERR_PTR(ret);
+}
+
+/* Undo vfio_mig_stream_create(). */
+void vfio_mig_stream_discard(struct vfio_mig_stream *st)
+{
+	scoped_guard(mutex, &st->call_lock)
+		vfio_mig_stream_retire(st);
+	kref_put(&st->ref, vfio_mig_stream_destroy);
+}
+
+static int vfio_mig_stream_begin(struct vfio_mig_stream *st)
+{
+	if (vfio_mig_stream_saves(st))
+		return vfio_mig_save_start(st, st->mode == VFIO_MIG_STREAM_STOP_COPY);
+	return vfio_mig_load_start(st);
 }
 
 /* No record is read, written, produced or applied after this. */
@@ -287,12 +300,12 @@ struct file *vfio_mig_stream_start(struct vfio_mig *mig, enum vfio_mig_stream_mo
 	int ret;
 
 	lockdep_assert_held(&mig->state_mutex);
-	st = vfio_mig_stream_alloc(mig, mode);
-	if (!st)
-		return ERR_PTR(-ENOMEM);
+	st = vfio_mig_prepared_take(mig, mode) ?: vfio_mig_stream_create(mig, mode);
+	if (IS_ERR(st))
+		return ERR_CAST(st);
 	ret = vfio_mig_stream_begin(st);
 	if (ret) {
-		kref_put(&st->ref, vfio_mig_stream_destroy);
+		vfio_mig_stream_discard(st);
 		return ERR_PTR(ret);
 	}
 	scoped_guard(spinlock, &mig->reset_lock) {
@@ -334,10 +347,11 @@ int vfio_mig_stream_stop(struct vfio_mig *mig)
 	return ret;
 }
 
-/* End the session, if there is one, whatever state it is in. Cannot fail. */
+/* End the session and the prepared one, if there are any, in whatever state. Cannot fail. */
 void vfio_mig_stream_abort(struct vfio_mig *mig)
 {
 	lockdep_assert_held(&mig->state_mutex);
+	vfio_mig_prepared_drop(mig);
 	if (mig->stream)
 		vfio_mig_stream_end(mig, true);
 }

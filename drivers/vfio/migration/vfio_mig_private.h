@@ -176,6 +176,9 @@ static inline bool vfio_mig_stream_saves(const struct vfio_mig_stream *st)
 	return READ_ONCE(st->mode) != VFIO_MIG_STREAM_RESUMING;
 }
 
+struct vfio_mig_stream *vfio_mig_stream_create(struct vfio_mig *mig,
+					       enum vfio_mig_stream_mode mode);
+void vfio_mig_stream_discard(struct vfio_mig_stream *st);
 struct file *vfio_mig_stream_start(struct vfio_mig *mig, enum vfio_mig_stream_mode mode);
 int vfio_mig_stream_finalize(struct vfio_mig *mig);
 int vfio_mig_stream_stop(struct vfio_mig *mig);
@@ -186,6 +189,12 @@ int vfio_mig_stream_status(struct vfio_mig_stream *st);
 int vfio_mig_stream_lock_io(struct vfio_mig_stream *st, bool wait);
 void vfio_mig_stream_unlock_io(struct vfio_mig_stream *st);
 void vfio_mig_stream_free_bufs(struct vfio_mig_stream *st);
+
+/* prepare.c: the session to come */
+void vfio_mig_prepare(struct vfio_mig *mig);
+struct vfio_mig_stream *vfio_mig_prepared_take(struct vfio_mig *mig,
+					       enum vfio_mig_stream_mode mode);
+void vfio_mig_prepared_drop(struct vfio_mig *mig);
 
 /* async.c: requests that wait for the device */
 

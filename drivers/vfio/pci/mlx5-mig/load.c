@@ -7,15 +7,6 @@
  */
 #include "mlx5mig.h"
 
-/* &vfio_mig_ops.load_begin */
-int mlx5mig_load_begin(struct vfio_mig_stream *st)
-{
-	struct mlx5mig_session *session = vfio_mig_stream_priv(st);
-
-	session->direction = DMA_TO_DEVICE;
-	return 0;
-}
-
 /*
  * &vfio_mig_ops.expect
  *
@@ -27,6 +18,24 @@ int mlx5mig_expect(struct vfio_mig_stream *st, u64 size)
 	if (size <= MLX5MIG_MAX_PREPARED)
 		vfio_mig_load_reserve(st, size);
 	return 0;
+}
+
+/*
+ * &vfio_mig_ops.load_begin
+ *
+ * What the VF would save itself tells what will come, until the stream does.
+ */
+int mlx5mig_load_begin(struct vfio_mig_stream *st)
+{
+	struct mlx5mig_session *session = vfio_mig_stream_priv(st);
+	struct mlx5mig_pending pending;
+	u64 size;
+
+	session->direction = DMA_TO_DEVICE;
+	if (mlx5mig_cmd_query(session->dev, 0, &pending) ||
+	    mlx5mig_record_size(session->dev, &pending, true, &size))
+		return 0;
+	return mlx5mig_expect(st, size);
 }
 
 /* &vfio_mig_ops.load_record */

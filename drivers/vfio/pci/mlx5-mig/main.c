@@ -28,6 +28,7 @@ static const struct vfio_mig_ops mlx5mig_ops = {
 	.reset = mlx5mig_reset,
 	.stream_init = mlx5mig_stream_init,
 	.stream_fini = mlx5mig_stream_fini,
+	.save_prepare = mlx5mig_save_prepare,
 	.save_begin = mlx5mig_save_begin,
 	.save_next = mlx5mig_save_next,
 	.save_end = mlx5mig_save_end,

@@ -215,6 +215,7 @@ int mlx5mig_estimate(struct vfio_mig *mig, struct vfio_mig_estimate *estimate);
 
 /* save.c */
 void mlx5mig_save_ask(struct work_struct *work);
+int mlx5mig_save_prepare(struct vfio_mig_stream *st);
 int mlx5mig_save_begin(struct vfio_mig_stream *st, bool final);
 void mlx5mig_save_next(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);
 void mlx5mig_save_end(struct vfio_mig_stream *st, bool abort);

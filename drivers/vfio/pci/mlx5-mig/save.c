@@ -28,22 +28,40 @@ static int mlx5mig_save_announce(struct mlx5mig_session *session, u64 size)
 }
 
 /* Memory for the records to come. Those in one piece are never ahead of the reader. */
-static int mlx5mig_save_prepare(struct mlx5mig_session *session,
-				const struct mlx5mig_pending *pending, bool final)
+static int mlx5mig_save_make_room(struct mlx5mig_session *session,
+				  const struct mlx5mig_pending *pending, bool final, u64 *size)
 {
 	bool several = session->dev->chunked;
-	u64 size;
 	int ret;
 
-	ret = mlx5mig_record_size(session->dev, pending, final, &size);
+	ret = mlx5mig_record_size(session->dev, pending, final, size);
 	if (ret)
 		return ret;
 	if (final)
-		several = pending->total > size;
-	ret = mlx5mig_save_announce(session, size);
+		several = pending->total > *size;
+	return vfio_mig_save_buffers(session->stream, *size, several ? 2 : 1);
+}
+
+/*
+ * &vfio_mig_ops.save_prepare
+ *
+ * For pre-copy or not, that is not known yet. A large image in one piece is left
+ * for the session: its memory would be of no use to anybody for who knows how long.
+ */
+int mlx5mig_save_prepare(struct vfio_mig_stream *st)
+{
+	struct mlx5mig_session *session = vfio_mig_stream_priv(st);
+	struct mlx5mig_pending pending;
+	u64 size;
+	int ret;
+
+	session->direction = DMA_FROM_DEVICE;
+	ret = mlx5mig_cmd_query(session->dev, 0, &pending);
 	if (ret)
 		return ret;
-	return vfio_mig_save_buffers(session->stream, size, several ? 2 : 1);
+	if (pending.required > MLX5MIG_MAX_PREPARED)
+		return -EFBIG;
+	return mlx5mig_save_make_room(session, &pending, false, &size);
 }
 
 static void mlx5mig_save_start(struct mlx5mig_session *session,
@@ -69,12 +87,15 @@ int mlx5mig_save_begin(struct vfio_mig_stream *st, bool final)
 	struct mlx5mig_session *session = vfio_mig_stream_priv(st);
 	struct mlx5mig_device *dev = session->dev;
 	struct mlx5mig_pending pending;
+	u64 size;
 	int ret;
 
 	session->direction = DMA_FROM_DEVICE;
 	ret = mlx5mig_precopy_query(session, &pending);
 	if (!ret)
-		ret = mlx5mig_save_prepare(session, &pending, final);
+		ret = mlx5mig_save_make_room(session, &pending, final, &size);
+	if (!ret)
+		ret = mlx5mig_save_announce(session, size);
 	if (ret)
 		return ret;
 	mlx5mig_save_start(session, &pending, final);

@@ -271,12 +271,16 @@ static void change(struct client *client, unsigned int device)
 	munmap(data, CHANGES);
 }
 
+/* QEMU keeps asking the source how much there is, while the VM runs. */
 void client_prepare(struct client *client)
 {
+	uint64_t size;
 	unsigned int i;
 
-	for (i = 0; i < client->count; i++)
+	for (i = 0; i < client->count; i++) {
+		mig_data_size(&client->devices[i].source, &size);
 		client->devices[i].to = mig_begin(&client->devices[i].target, STATE_RESUMING);
+	}
 	if (!client->precopy)
 		return;
 	for (i = 0; i < client->count; i++)
