@@ -109,6 +109,18 @@ static inline struct mlx5mig_buffer *to_mlx5mig_buffer(struct vfio_mig_buf *buf)
 	return container_of(buf, struct mlx5mig_buffer, base);
 }
 
+/**
+ * struct mlx5mig_mkey - a key that is being made
+ * @in: the command
+ * @length: bytes of it
+ * @addresses: in it, of each page
+ */
+struct mlx5mig_mkey {
+	void *in;
+	size_t length;
+	__be64 *addresses;
+};
+
 /* What kind of image QUERY and SAVE are about. */
 #define MLX5MIG_INCREMENTAL	BIT(0)	/* what the last image left over, or has changed since */
 #define MLX5MIG_TRACK		BIT(1)	/* SAVE: remember what changes from now on */
@@ -224,6 +236,11 @@ void mlx5mig_save_end(struct vfio_mig_stream *st, bool abort);
 int mlx5mig_load_begin(struct vfio_mig_stream *st);
 int mlx5mig_expect(struct vfio_mig_stream *st, u64 size);
 int mlx5mig_load_record(struct vfio_mig_stream *st, u32 tag, struct vfio_mig_buf *buf);
+
+/* mkey.c */
+int mlx5mig_mkey_begin(struct mlx5mig_mkey *mkey, unsigned int pages, u8 page_shift, u64 length,
+		       u32 pdn);
+int mlx5mig_mkey_create(struct mlx5_core_dev *mdev, struct mlx5mig_mkey *mkey, u32 *key);
 
 /* buffer.c */
 int mlx5mig_buf_init(struct vfio_mig_stream *st, struct vfio_mig_buf *buf);

@@ -6,9 +6,7 @@
  * are named by one memory key. As with the buffers of images, they are given back
  * only once the firmware has confirmed that the key is gone.
  */
-#include <linux/cleanup.h>
 #include <linux/dma-mapping.h>
-#include <linux/slab.h>
 
 #include "mlx5mig.h"
 #include "tracker.h"
@@ -78,42 +76,22 @@ static int track_slots_alloc(struct mlx5mig_tracking *tracking)
 	return 0;
 }
 
-static void track_key_fill(struct mlx5mig_tracking *tracking, void *in, unsigned int pages)
-{
-	unsigned int per_slot = pages / MLX5MIG_TRACK_SLOTS;
-	void *mkc = MLX5_ADDR_OF(create_mkey_in, in, memory_key_mkey_entry);
-	__be64 *addresses = MLX5_ADDR_OF(create_mkey_in, in, klm_pas_mtt);
-	/* An octword holds the addresses of two pages. */
-	u32 octwords = DIV_ROUND_UP(pages, 2);
-
-	MLX5_SET(create_mkey_in, in, translations_octword_actual_size, octwords);
-	MLX5_SET(mkc, mkc, access_mode_1_0, MLX5_MKC_ACCESS_MODE_MTT);
-	MLX5_SET(mkc, mkc, lr, 1);
-	MLX5_SET(mkc, mkc, lw, 1);
-	MLX5_SET(mkc, mkc, rr, 1);
-	MLX5_SET(mkc, mkc, rw, 1);
-	MLX5_SET(mkc, mkc, pd, tracking->pdn);
-	/* not bound to a queue pair */
-	MLX5_SET(mkc, mkc, qpn, 0xffffff);
-	MLX5_SET64(mkc, mkc, len, (u64)pages << MLX5_ADAPTER_PAGE_SHIFT);
-	MLX5_SET(mkc, mkc, log_page_size, MLX5_ADAPTER_PAGE_SHIFT);
-	MLX5_SET(mkc, mkc, translations_octword_size, octwords);
-	for (unsigned int i = 0; i < pages; i++)
-		addresses[i] = cpu_to_be64(tracking->memory.dma[i / per_slot] +
-					   (i % per_slot) * (u64)MLX5_ADAPTER_PAGE_SIZE);
-}
-
 static int track_key_create(struct mlx5mig_tracking *tracking)
 {
 	struct mlx5mig_track_memory *memory = &tracking->memory;
-	unsigned int pages = MLX5MIG_TRACK_SLOTS << (memory->log_slot - MLX5_ADAPTER_PAGE_SHIFT);
-	size_t length = MLX5_ST_SZ_BYTES(create_mkey_in) + pages * sizeof(__be64);
+	unsigned int per_slot = BIT(memory->log_slot) >> MLX5_ADAPTER_PAGE_SHIFT;
+	unsigned int pages = MLX5MIG_TRACK_SLOTS * per_slot;
+	struct mlx5mig_mkey mkey;
+	int ret;
 
-	void *in __free(kvfree) = kvzalloc(length, GFP_KERNEL_ACCOUNT);
-	if (!in)
-		return -ENOMEM;
-	track_key_fill(tracking, in, pages);
-	return mlx5mig_cmd_error(mlx5_core_create_mkey(tracking->mdev, &memory->mkey, in, length));
+	ret = mlx5mig_mkey_begin(&mkey, pages, MLX5_ADAPTER_PAGE_SHIFT,
+				 (u64)pages << MLX5_ADAPTER_PAGE_SHIFT, tracking->pdn);
+	if (ret)
+		return ret;
+	for (unsigned int i = 0; i < pages; i++)
+		mkey.addresses[i] = cpu_to_be64(memory->dma[i / per_slot] +
+						(i % per_slot) * (u64)MLX5_ADAPTER_PAGE_SIZE);
+	return mlx5mig_mkey_create(tracking->mdev, &mkey, &memory->mkey);
 }
 
 /**
