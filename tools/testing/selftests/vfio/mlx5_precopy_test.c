@@ -556,6 +556,41 @@ TEST_F(precopy, firmware_fails)
 	expect_engine_goes_on(_metadata, pair, &self->blob);
 }
 
+/* Firmware that tracks no VF that is suspended as an initiator: the session goes on later. */
+TEST_F(precopy, strict_firmware)
+{
+	struct pair *pair = &self->pair;
+	int fd;
+
+	firmware_strict(&pair->sim, true);
+	start_engine(pair);
+	fd = mig_begin(&pair->source, STATE_PRE_COPY);
+	EXPECT_LE(MEMORY, read_as_told(_metadata, fd, &self->blob));
+	sim_bulk_write(pair->source.address, 7 * BLOCK, "s", 1);
+	mig_set_state(&pair->source, STATE_PRE_COPY_P2P, NULL);
+	EXPECT_EQ(0, read_to_pause(_metadata, fd, &self->blob));
+	mig_set_state(&pair->source, STATE_PRE_COPY, NULL);
+	EXPECT_LT(BLOCK, read_as_told(_metadata, fd, &self->blob));
+	EXPECT_GT(MEMORY, read_final(&pair->source, fd, &self->blob));
+	expect_engine_goes_on(_metadata, pair, &self->blob);
+	EXPECT_TRUE(same_bulk(pair));
+}
+
+TEST_F(precopy, strict_firmware_from_p2p)
+{
+	struct pair *pair = &self->pair;
+	int fd;
+
+	firmware_strict(&pair->sim, true);
+	start_engine(pair);
+	mig_set_state(&pair->source, STATE_RUNNING_P2P, NULL);
+	fd = mig_begin(&pair->source, STATE_PRE_COPY_P2P);
+	EXPECT_GT(BLOCK, read_to_pause(_metadata, fd, &self->blob));
+	EXPECT_LE(MEMORY, read_final(&pair->source, fd, &self->blob));
+	expect_engine_goes_on(_metadata, pair, &self->blob);
+	EXPECT_TRUE(same_bulk(pair));
+}
+
 /* When the first image comes nothing has to be made for it any more. */
 TEST_F(precopy, target_is_ready)
 {

@@ -99,6 +99,11 @@ int __firmware_timing(const struct sim *sim, const char *name, uint64_t value)
 	return write_pf_file(sim, path("timing/%s", name), value);
 }
 
+int __firmware_strict(const struct sim *sim, bool strict)
+{
+	return write_pf_file(sim, "strict_tracking", strict);
+}
+
 int __firmware_calm(const struct sim *sim)
 {
 	static const char * const names[] = {
@@ -111,7 +116,7 @@ int __firmware_calm(const struct sim *sim)
 
 	for (i = 0; !error && i < sizeof(names) / sizeof(*names); i++)
 		error = __firmware_timing(sim, names[i], 0);
-	return error;
+	return error ?: __firmware_strict(sim, false);
 }
 
 uint32_t firmware_get(const void *message, unsigned int offset)

@@ -72,6 +72,8 @@ bool firmware_fault_is_over(const struct sim *sim);
 int __firmware_answer_lost(const struct sim *sim);
 /* One of the files of the directory timing. */
 int __firmware_timing(const struct sim *sim, const char *name, uint64_t value);
+/* Whether a VF that is suspended as an initiator cannot be tracked. */
+int __firmware_strict(const struct sim *sim, bool strict);
 /* No faults, and commands take no time. */
 int __firmware_calm(const struct sim *sim);
 
@@ -121,6 +123,7 @@ bool firmware_pair_recovers(struct pair *pair);
 #define firmware_wrong(...)	must(__firmware_wrong(__VA_ARGS__))
 #define firmware_answer_lost(...)	must(__firmware_answer_lost(__VA_ARGS__))
 #define firmware_timing(...)	must(__firmware_timing(__VA_ARGS__))
+#define firmware_strict(...)	must(__firmware_strict(__VA_ARGS__))
 #define firmware_calm(...)	must(__firmware_calm(__VA_ARGS__))
 #define firmware_command(...)	must(__firmware_command(__VA_ARGS__))
 
