@@ -300,12 +300,17 @@ static unsigned int cmdq_next_due(const struct pcisim_hca_cmdq *cmdq)
 	return max_t(s64, next, 1);
 }
 
-/* A driver that still counts on the answers cannot go away without them. */
+/*
+ * A driver that still counts on the answers cannot go away without them. By now only
+ * the entry is there for sure, not the mailboxes of the output.
+ */
 static void cmdq_find_lost(struct pcisim_hca_cmdq *cmdq)
 {
 	for (unsigned int i = 0; i < MLX5_MAX_COMMANDS; i++) {
-		if (cmdq->slots[i].state == CMDQ_EXECUTED && cmdq->slots[i].cmd.lost)
-			cmdq->slots[i].due = ktime_get();
+		if (cmdq->slots[i].state != CMDQ_EXECUTED || !cmdq->slots[i].cmd.lost)
+			continue;
+		cmdq->slots[i].delivery = CMDQ_FIRMWARE;
+		cmdq->slots[i].due = ktime_get();
 	}
 }
 
