@@ -13,8 +13,6 @@
 
 #include "pcisim_private.h"
 
-#define PCISIM_LINK	(PCI_EXP_LNKCAP_SLS_16_0GB | 16 << 4)
-
 static const struct pcisim_register pcisim_pf_registers[] = {
 	{ PCI_COMMAND, 2, .rw = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
 				PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE },
@@ -51,9 +49,7 @@ static const struct pcisim_register pcisim_common_registers[] = {
 	{ PCISIM_CAP_EXP + PCI_EXP_LNKCAP, 4, PCISIM_LINK },
 	{ PCISIM_CAP_EXP + PCI_EXP_LNKCTL, 2, .rw = PCI_EXP_LNKCTL_RCB | PCI_EXP_LNKCTL_CCC },
 	{ PCISIM_CAP_EXP + PCI_EXP_LNKSTA, 2, PCISIM_LINK },
-	{ PCISIM_CAP_EXP + PCI_EXP_LNKCAP2, 4,
-	  PCI_EXP_LNKCAP2_SLS_2_5GB | PCI_EXP_LNKCAP2_SLS_5_0GB | PCI_EXP_LNKCAP2_SLS_8_0GB |
-	  PCI_EXP_LNKCAP2_SLS_16_0GB },
+	{ PCISIM_CAP_EXP + PCI_EXP_LNKCAP2, 4, PCISIM_LINK_SPEEDS },
 	{ PCISIM_CAP_MSIX + PCI_CAP_LIST_ID, 1, PCI_CAP_ID_MSIX },
 };
 
@@ -82,6 +78,7 @@ static void pcisim_pf_header_init(struct pcisim_function *fn)
 		{ PCI_SUBSYSTEM_ID, 2, type->device },
 		{ PCI_BASE_ADDRESS_0, 4, PCI_BASE_ADDRESS_MEM_TYPE_64, .rw = -type->bar_size },
 		{ PCI_BASE_ADDRESS_1, 4, .rw = U32_MAX },
+		{ PCI_HEADER_TYPE, 1, fn->port ? PCI_HEADER_TYPE_MFD : 0 },
 	};
 
 	pcisim_config_add(&fn->config, registers, ARRAY_SIZE(registers));
@@ -127,7 +124,19 @@ void pcisim_capabilities_init(struct pcisim_function *fn)
 		if (fn->total_vfs)
 			pcisim_sriov_init(fn);
 	}
-	memcpy(config->value, config->initial, sizeof(config->value));
+}
+
+/* What can be reset at once is; @event leaves the rest to the thread. */
+void pcisim_function_begin_reset(struct pcisim_function *fn, enum pcisim_event event)
+{
+	lockdep_assert_held(&fn->host->config_lock);
+
+	pcisim_config_reset(fn);
+	fn->power = 0;
+	if (!pcisim_is_vf(fn))
+		pcisim_sriov_written(fn);
+	fn->in_reset = true;
+	pcisim_function_event(fn, event);
 }
 
 /*
@@ -154,24 +163,27 @@ static void pcisim_power_written(struct pcisim_function *fn)
 {
 	u16 control = pcisim_config_get(fn, PCISIM_CAP_PM + PCI_PM_CTRL, 2);
 	u16 state = control & PCI_PM_CTRL_STATE_MASK;
+	u16 before = fn->power;
 
-	if (state == (__force u16)PCI_D1 || state == (__force u16)PCI_D2)
+	if (state == (__force u16)PCI_D1 || state == (__force u16)PCI_D2) {
 		pcisim_config_set(fn, PCISIM_CAP_PM + PCI_PM_CTRL, 2,
-				  control & ~PCI_PM_CTRL_STATE_MASK);
+				  (control & ~PCI_PM_CTRL_STATE_MASK) | before);
+		return;
+	}
+
+	fn->power = state;
+	if (before && !state && !(control & PCI_PM_CTRL_NO_SOFT_RESET))
+		pcisim_function_begin_reset(fn, PCISIM_EVENT_WAKE);
+	else if (before != state)
+		pcisim_function_event(fn, PCISIM_EVENT_KICK);
 }
 
 static void pcisim_device_control_written(struct pcisim_function *fn)
 {
 	u16 control = pcisim_config_get(fn, PCISIM_CAP_EXP + PCI_EXP_DEVCTL, 2);
 
-	if (!(control & PCI_EXP_DEVCTL_BCR_FLR))
-		return;
-
-	pcisim_config_reset(fn);
-	if (!pcisim_is_vf(fn))
-		pcisim_sriov_written(fn);
-	fn->in_reset = true;
-	pcisim_function_event(fn, PCISIM_EVENT_RESET);
+	if (control & PCI_EXP_DEVCTL_BCR_FLR)
+		pcisim_function_begin_reset(fn, PCISIM_EVENT_RESET);
 }
 
 /* What has been pending may be sent now. */

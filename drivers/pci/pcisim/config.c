@@ -25,20 +25,46 @@ void pcisim_config_add(struct pcisim_config *config, const struct pcisim_registe
 	}
 }
 
-void pcisim_config_reset(struct pcisim_function *fn)
+/* All registers are as after a reset. */
+void pcisim_config_init(struct pcisim_config *config)
 {
-	lockdep_assert_held(&fn->host->config_lock);
-
-	memcpy(fn->config.value, fn->config.initial, sizeof(fn->config.value));
+	memcpy(config->value, config->initial, sizeof(config->value));
 }
 
-u32 pcisim_config_get(const struct pcisim_function *fn, unsigned int offset, unsigned int size)
+u32 pcisim_config_read(const struct pcisim_config *config, unsigned int offset,
+		       unsigned int size)
 {
 	u32 value = 0;
 
 	for (unsigned int i = 0; i < size && offset + i < PCISIM_CONFIG_SIZE; i++)
-		value |= (u32)READ_ONCE(fn->config.value[offset + i]) << (8 * i);
+		value |= (u32)READ_ONCE(config->value[offset + i]) << (8 * i);
 	return value;
+}
+
+/* A write from outside, under the host's config_lock. */
+void pcisim_config_store(struct pcisim_config *config, unsigned int offset, unsigned int size,
+			 u32 value)
+{
+	if (offset + size > PCISIM_CONFIG_SIZE)
+		return;
+
+	for (unsigned int i = offset; i < offset + size; i++, value >>= 8) {
+		u8 byte = (config->value[i] & ~config->rw[i]) | (value & config->rw[i]);
+
+		WRITE_ONCE(config->value[i], byte & ~(value & config->w1c[i]));
+	}
+}
+
+void pcisim_config_reset(struct pcisim_function *fn)
+{
+	lockdep_assert_held(&fn->host->config_lock);
+
+	pcisim_config_init(&fn->config);
+}
+
+u32 pcisim_config_get(const struct pcisim_function *fn, unsigned int offset, unsigned int size)
+{
+	return pcisim_config_read(&fn->config, offset, size);
 }
 
 /* Set a register from inside the device, whatever its masks say. */
@@ -53,17 +79,8 @@ void pcisim_config_set(struct pcisim_function *fn, unsigned int offset, unsigned
 void pcisim_config_write(struct pcisim_function *fn, unsigned int offset, unsigned int size,
 			 u32 value)
 {
-	struct pcisim_config *config = &fn->config;
-
 	lockdep_assert_held(&fn->host->config_lock);
 
-	if (offset + size > PCISIM_CONFIG_SIZE)
-		return;
-
-	for (unsigned int i = offset; i < offset + size; i++, value >>= 8) {
-		u8 byte = (config->value[i] & ~config->rw[i]) | (value & config->rw[i]);
-
-		WRITE_ONCE(config->value[i], byte & ~(value & config->w1c[i]));
-	}
+	pcisim_config_store(&fn->config, offset, size, value);
 	pcisim_register_written(fn, offset, size);
 }

@@ -105,14 +105,15 @@ ssize_t pcisim_setting_store(struct config_item *item, const char *page, size_t 
 }
 EXPORT_SYMBOL_NS_GPL(pcisim_setting_store, "PCISIM");
 
-static bool pcisim_slot_is_free(struct pcisim_host_config *host, unsigned int slot)
+static bool pcisim_slot_is_free(struct pcisim_host_config *host, unsigned int port,
+				unsigned int slot)
 {
 	struct pcisim_function_config *config;
 
 	lockdep_assert_held(&host->lock);
 
 	list_for_each_entry(config, &host->functions, entry)
-		if (config->slot == slot)
+		if (config->port == port && config->slot == slot)
 			return false;
 	return true;
 }
@@ -120,6 +121,23 @@ static bool pcisim_slot_is_free(struct pcisim_host_config *host, unsigned int sl
 static ssize_t pcisim_function_slot_show(struct config_item *item, char *page)
 {
 	return sysfs_emit(page, "%u\n", READ_ONCE(to_function_config(item)->slot));
+}
+
+/* Move a function to where there is none. */
+static int pcisim_function_move(struct pcisim_function_config *config, unsigned int port,
+				unsigned int slot)
+{
+	lockdep_assert_held(&config->host->lock);
+
+	if (config->host->host)
+		return -EBUSY;
+	if (port == config->port && slot == config->slot)
+		return 0;
+	if (!pcisim_slot_is_free(config->host, port, slot))
+		return -EEXIST;
+	WRITE_ONCE(config->port, port);
+	WRITE_ONCE(config->slot, slot);
+	return 0;
 }
 
 static ssize_t pcisim_function_slot_store(struct config_item *item, const char *page, size_t len)
@@ -132,16 +150,32 @@ static ssize_t pcisim_function_slot_store(struct config_item *item, const char *
 	if (ret)
 		return ret;
 
-	scoped_cond_guard(mutex_intr, return -EINTR, &config->host->lock) {
-		if (config->host->host)
-			return -EBUSY;
-		if (slot != config->slot && !pcisim_slot_is_free(config->host, slot))
-			return -EEXIST;
-		WRITE_ONCE(config->slot, slot);
-	}
-	return len;
+	scoped_cond_guard(mutex_intr, return -EINTR, &config->host->lock)
+		ret = pcisim_function_move(config, config->port, slot);
+	return ret ?: len;
 }
 CONFIGFS_ATTR(pcisim_function_, slot);
+
+static ssize_t pcisim_function_port_show(struct config_item *item, char *page)
+{
+	return sysfs_emit(page, "%u\n", READ_ONCE(to_function_config(item)->port));
+}
+
+static ssize_t pcisim_function_port_store(struct config_item *item, const char *page, size_t len)
+{
+	struct pcisim_function_config *config = to_function_config(item);
+	u64 port;
+	int ret;
+
+	ret = pcisim_parse(page, 0, PCISIM_MAX_PORTS, &port);
+	if (ret)
+		return ret;
+
+	scoped_cond_guard(mutex_intr, return -EINTR, &config->host->lock)
+		ret = pcisim_function_move(config, port, config->slot);
+	return ret ?: len;
+}
+CONFIGFS_ATTR(pcisim_function_, port);
 
 static ssize_t pcisim_function_total_vfs_show(struct config_item *item, char *page)
 {
@@ -172,14 +206,18 @@ static ssize_t pcisim_function_address_show(struct config_item *item, char *page
 {
 	struct pcisim_function_config *config = to_function_config(item);
 	int domain = READ_ONCE(config->host->domain);
+	unsigned int port = READ_ONCE(config->port);
+	unsigned int slot = READ_ONCE(config->slot);
 
 	if (domain < 0)
 		return -ENODEV;
-	return sysfs_emit(page, "%04x:00:%02x.0\n", domain, READ_ONCE(config->slot));
+	return sysfs_emit(page, "%04x:%02x:%02x.%u\n", domain, port, port ? 0 : slot,
+			  port ? slot : 0);
 }
 CONFIGFS_ATTR_RO(pcisim_function_, address);
 
 struct configfs_attribute *pcisim_function_attrs[] = {
+	&pcisim_function_attr_port,
 	&pcisim_function_attr_slot,
 	&pcisim_function_attr_total_vfs,
 	&pcisim_function_attr_address,
@@ -220,7 +258,7 @@ static int pcisim_host_add_function(struct pcisim_host_config *host,
 
 	if (host->host)
 		return -EBUSY;
-	while (!pcisim_slot_is_free(host, config->slot))
+	while (!pcisim_slot_is_free(host, config->port, config->slot))
 		if (++config->slot == PCISIM_MAX_SLOTS)
 			return -ENOSPC;
 	list_add_tail(&config->entry, &host->functions);

@@ -2,7 +2,7 @@
 /*
  * Life of a function: creation, start, its thread, reset, stop.
  *
- * The thread is the only caller of the model's @reset, @doorbell and @run,
+ * The thread is the only caller of the model's @reset, @wake, @doorbell and @run,
  * which are thereby serialised. It sleeps unless there is an event, the model
  * wants to run or a masked interrupt is pending.
  */
@@ -134,6 +134,28 @@ bool pcisim_function_bus_master(const struct pcisim_function *fn)
 }
 EXPORT_SYMBOL_NS_GPL(pcisim_function_bus_master, "PCISIM");
 
+/**
+ * pcisim_function_while_awake - do what only a function in D0 does
+ * @fn: the function
+ * @work: what to do; short, as interrupts are off
+ * @data: for @work
+ *
+ * A function that config space puts to sleep or resets does nothing any more when the
+ * write has returned.
+ *
+ * Context: any but NMI. @work runs under the lock of config space and must not access that.
+ * Return: false if the function sleeps or is being reset: @work has not been called.
+ */
+bool pcisim_function_while_awake(struct pcisim_function *fn, void (*work)(void *data), void *data)
+{
+	guard(raw_spinlock_irqsave)(&fn->host->config_lock);
+	if (fn->in_reset || fn->power)
+		return false;
+	work(data);
+	return true;
+}
+EXPORT_SYMBOL_NS_GPL(pcisim_function_while_awake, "PCISIM");
+
 /* Tell the thread, from any context but NMI. */
 void pcisim_function_event(struct pcisim_function *fn, enum pcisim_event event)
 {
@@ -141,15 +163,28 @@ void pcisim_function_event(struct pcisim_function *fn, enum pcisim_event event)
 	rcuwait_wake_up(&fn->wait);
 }
 
-static void pcisim_function_reset(struct pcisim_function *fn)
+/* Config space answers again, unless another reset has begun. */
+static void pcisim_function_end_reset(struct pcisim_function *fn)
+{
+	guard(raw_spinlock_irqsave)(&fn->host->config_lock);
+	if (test_bit(PCISIM_EVENT_RESET, &fn->events) ||
+	    test_bit(PCISIM_EVENT_WAKE, &fn->events))
+		return;
+	fn->in_reset = false;
+	pcisim_port_reset_done(fn);
+}
+
+static void pcisim_function_reset(struct pcisim_function *fn, bool wake)
 {
 	memset_io(pcisim_function_bar(fn), 0, fn->type->bar_size);
 	pcisim_msix_reset(fn);
-	fn->model->reset(fn);
-	atomic64_inc(&fn->stats.resets);
-
-	guard(raw_spinlock_irqsave)(&fn->host->config_lock);
-	fn->in_reset = false;
+	if (wake && fn->model->wake)
+		fn->model->wake(fn);
+	else
+		fn->model->reset(fn);
+	if (!wake)
+		atomic64_inc(&fn->stats.resets);
+	pcisim_function_end_reset(fn);
 }
 
 static void pcisim_function_handle_events(struct pcisim_function *fn)
@@ -159,10 +194,10 @@ static void pcisim_function_handle_events(struct pcisim_function *fn)
 	if (events & BIT(PCISIM_EVENT_SRIOV))
 		pcisim_sriov_update(fn);
 
-	if (events & BIT(PCISIM_EVENT_RESET)) {
+	if (events & (BIT(PCISIM_EVENT_RESET) | BIT(PCISIM_EVENT_WAKE))) {
 		/* Nobody can ring before the reset is over. */
 		atomic_set(&fn->doorbell, 0);
-		pcisim_function_reset(fn);
+		pcisim_function_reset(fn, !(events & BIT(PCISIM_EVENT_RESET)));
 	} else if (events & BIT(PCISIM_EVENT_DOORBELL)) {
 		fn->model->doorbell(fn, atomic_xchg(&fn->doorbell, 0));
 	}
@@ -199,12 +234,14 @@ static int pcisim_function_thread(void *data)
 	return 0;
 }
 
-/* A reset before the start is over with the start, one that came later is not. */
-static void pcisim_function_end_early_reset(struct pcisim_function *fn)
+/* Memory of an earlier owner is nobody's business. */
+static void pcisim_function_clear_bar2(struct pcisim_function *fn)
 {
-	guard(raw_spinlock_irqsave)(&fn->host->config_lock);
-	if (!test_bit(PCISIM_EVENT_RESET, &fn->events))
-		fn->in_reset = false;
+	u32 low = pcisim_config_get(fn, PCI_BASE_ADDRESS_2, 4) & PCI_BASE_ADDRESS_MEM_MASK;
+	u64 bar = (u64)pcisim_config_get(fn, PCI_BASE_ADDRESS_3, 4) << 32 | low;
+
+	if (fn->bar2_size && pcisim_window_contains(bar, fn->bar2_size))
+		memset_io(pcisim_window_pointer(bar), 0, fn->bar2_size);
 }
 
 /* Bring up what needs to sleep, once BAR 0 has an address. */
@@ -219,13 +256,15 @@ int pcisim_function_start(struct pcisim_function *fn)
 	WRITE_ONCE(fn->events, 0);
 	memset(&fn->stats, 0, sizeof(fn->stats));
 	memset_io(pcisim_function_bar(fn), 0, fn->type->bar_size);
+	pcisim_function_clear_bar2(fn);
 	pcisim_msix_reset(fn);
 
 	ret = fn->model->init(fn);
 	if (ret)
 		return ret;
 
-	pcisim_function_end_early_reset(fn);
+	/* A reset before the start is over with the start, one that came later is not. */
+	pcisim_function_end_reset(fn);
 	thread = kthread_run(pcisim_function_thread, fn, "pcisim/%s", fn->name);
 	if (IS_ERR(thread)) {
 		fn->model->fini(fn);
@@ -255,9 +294,30 @@ void pcisim_function_free(struct pcisim_function *fn)
 	for (unsigned int i = 0; i < PCISIM_MAX_VFS; i++)
 		if (fn->vfs[i])
 			pcisim_function_free(fn->vfs[i]);
-	fn->host->functions[fn->devfn] = NULL;
+	fn->host->functions[pcisim_index(fn->port, fn->devfn)] = NULL;
 	kfree(fn->vectors);
 	kfree(fn);
+}
+
+static int pcisim_function_init_config(struct pcisim_function *fn)
+{
+	int ret = 0;
+
+	pcisim_capabilities_init(fn);
+	if (fn->model->describe && !pcisim_is_vf(fn))
+		ret = fn->model->describe(fn);
+	pcisim_config_init(&fn->config);
+	return ret;
+}
+
+static void pcisim_function_set_address(struct pcisim_function *fn,
+					const struct pcisim_function_config *config)
+{
+	fn->port = config->port;
+	fn->devfn = fn->port ? PCI_DEVFN(0, config->slot) :
+			       PCI_DEVFN(config->slot, fn->vf_index + 1);
+	snprintf(fn->name, sizeof(fn->name), "%04x:%02x:%02x.%u", fn->host->sysdata.domain,
+		 fn->port, PCI_SLOT(fn->devfn), PCI_FUNC(fn->devfn));
 }
 
 static int pcisim_function_create_vfs(struct pcisim_function *fn,
@@ -293,24 +353,23 @@ struct pcisim_function *pcisim_function_create(struct pcisim_host *host,
 	fn->settings = config->settings;
 	fn->pf = pf ?: fn;
 	fn->vf_index = vf_index;
-	fn->devfn = PCI_DEVFN(config->slot, vf_index + 1);
 	fn->total_vfs = pf ? 0 : config->total_vfs;
 	fn->present = !pf;
-	snprintf(fn->name, sizeof(fn->name), "%04x:00:%02x.%u", host->sysdata.domain,
-		 config->slot, PCI_FUNC(fn->devfn));
+	pcisim_function_set_address(fn, config);
 	init_completion(&fn->ready);
 	rcuwait_init(&fn->wait);
 	spin_lock_init(&fn->msix_lock);
 	spin_lock_init(&fn->dma_lock);
-	pcisim_capabilities_init(fn);
 
-	ret = pcisim_msix_create(fn);
+	ret = pcisim_function_init_config(fn);
+	if (!ret)
+		ret = pcisim_msix_create(fn);
 	if (!ret)
 		ret = pcisim_function_create_vfs(fn, config);
 	if (ret) {
 		pcisim_function_free(fn);
 		return ERR_PTR(ret);
 	}
-	host->functions[fn->devfn] = fn;
+	host->functions[pcisim_index(fn->port, fn->devfn)] = fn;
 	return fn;
 }

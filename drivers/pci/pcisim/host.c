@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A live host: a root bus in a PCI domain of its own, from creation to the
- * last reference.
+ * A live host: a root bus in a PCI domain of its own, and what is behind its
+ * root ports, from creation to the last reference.
  *
  * Everything that a config cycle can reach exists before the bus does and
  * goes after the bridge has been released.
@@ -24,30 +24,61 @@ static struct pcisim_host *pcisim_host_of_bus(const struct pci_bus *bus)
 	return container_of(to_pci_sysdata(bus), struct pcisim_host, sysdata);
 }
 
+/* The port that a bus is behind, NULL if that is the root bus or no bus of ours. */
+static struct pcisim_port *pcisim_host_port(const struct pcisim_host *host,
+					    struct pci_bus *bus)
+{
+	return bus->number <= PCISIM_MAX_PORTS ? host->ports[bus->number] : NULL;
+}
+
+static struct pcisim_function *pcisim_host_function(const struct pcisim_host *host,
+						    struct pci_bus *bus,
+						    unsigned int devfn)
+{
+	if (pci_is_root_bus(bus))
+		return host->functions[devfn];
+	if (!pcisim_host_port(host, bus) || devfn >= PCISIM_PORT_SLOTS)
+		return NULL;
+	return host->functions[pcisim_index(bus->number, devfn)];
+}
+
 /* The function that answers a config cycle. */
 static struct pcisim_function *pcisim_host_decode(struct pcisim_host *host, struct pci_bus *bus,
 						  unsigned int devfn)
 {
-	struct pcisim_function *fn = host->functions[devfn];
+	struct pcisim_function *fn = pcisim_host_function(host, bus, devfn);
 
 	lockdep_assert_held(&host->config_lock);
 
-	return bus->number == host->busn.start && fn && fn->present ? fn : NULL;
+	return fn && fn->present ? fn : NULL;
+}
+
+static bool pcisim_host_is_resetting(const struct pcisim_function *fn)
+{
+	return fn->in_reset ||
+	       (fn->port && pcisim_port_is_resetting(fn->host->ports[fn->port]));
 }
 
 static int pcisim_host_read(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 *val)
 {
 	struct pcisim_host *host = pcisim_host_of_bus(bus);
 	struct pcisim_function *fn;
+	struct pcisim_port *port;
 
 	guard(raw_spinlock_irqsave)(&host->config_lock);
+	port = pcisim_port_at(host, bus, devfn);
+	if (port) {
+		*val = pcisim_config_read(&port->config, where, size);
+		return PCIBIOS_SUCCESSFUL;
+	}
+
 	fn = pcisim_host_decode(host, bus, devfn);
 	if (!fn) {
 		PCI_SET_ERROR_RESPONSE(val);
 		return PCIBIOS_DEVICE_NOT_FOUND;
 	}
 
-	if (fn->in_reset)
+	if (pcisim_host_is_resetting(fn))
 		PCI_SET_ERROR_RESPONSE(val);
 	else
 		*val = pcisim_config_get(fn, where, size);
@@ -58,13 +89,20 @@ static int pcisim_host_write(struct pci_bus *bus, unsigned int devfn, int where,
 {
 	struct pcisim_host *host = pcisim_host_of_bus(bus);
 	struct pcisim_function *fn;
+	struct pcisim_port *port;
 
 	guard(raw_spinlock_irqsave)(&host->config_lock);
+	port = pcisim_port_at(host, bus, devfn);
+	if (port) {
+		pcisim_port_write(port, where, size, val);
+		return PCIBIOS_SUCCESSFUL;
+	}
+
 	fn = pcisim_host_decode(host, bus, devfn);
 	if (!fn)
 		return PCIBIOS_DEVICE_NOT_FOUND;
 
-	if (!fn->in_reset)
+	if (!pcisim_host_is_resetting(fn))
 		pcisim_config_write(fn, where, size, val);
 	return PCIBIOS_SUCCESSFUL;
 }
@@ -84,7 +122,7 @@ struct pcisim_function *pcisim_function_of_device(struct device *dev)
 	pdev = to_pci_dev(dev);
 	if (pdev->bus->ops != &pcisim_host_ops)
 		return NULL;
-	return pcisim_host_of_bus(pdev->bus)->functions[pdev->devfn];
+	return pcisim_host_function(pcisim_host_of_bus(pdev->bus), pdev->bus, pdev->devfn);
 }
 
 static void pcisim_host_released(struct pci_host_bridge *bridge)
@@ -99,23 +137,41 @@ static bool pcisim_is_pf(const struct pcisim_function *fn)
 	return fn && !pcisim_is_vf(fn);
 }
 
-/* Sizes are multiples of the alignment, so that BARs fit without gaps. */
-static int pcisim_host_allocate_window(struct pcisim_host *host, struct list_head *functions)
+static u64 pcisim_host_bar_size(const struct pcisim_function *fn)
 {
-	struct pcisim_function_config *config;
+	u64 size = fn->type->bar_size + (u64)fn->bar2_size;
+
+	return size + (u64)fn->total_vfs * fn->model->vf.bar_size;
+}
+
+static u64 pcisim_host_bar_align(const struct pcisim_function *fn)
+{
+	u32 align = max(fn->type->bar_size, fn->bar2_size);
+
+	return fn->total_vfs ? max(align, fn->model->vf.bar_size) : align;
+}
+
+/*
+ * Sizes are multiples of the alignment, so that BARs fit without gaps. The PCI core
+ * aligns the window of a port to less than that, which takes some room.
+ */
+static int pcisim_host_allocate_window(struct pcisim_host *host)
+{
 	u64 align = SZ_1M;
 	u64 size = 0;
 
-	list_for_each_entry(config, functions, entry) {
-		const struct pcisim_model *model = config->model;
+	for (size_t i = 0; i < ARRAY_SIZE(host->functions); i++) {
+		const struct pcisim_function *fn = host->functions[i];
 
-		size += model->pf.bar_size;
-		align = max_t(u64, align, model->pf.bar_size);
-		if (config->total_vfs) {
-			size += (u64)config->total_vfs * model->vf.bar_size;
-			align = max_t(u64, align, model->vf.bar_size);
-		}
+		if (!pcisim_is_pf(fn))
+			continue;
+		size += pcisim_host_bar_size(fn);
+		align = max(align, pcisim_host_bar_align(fn));
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(host->ports); i++)
+		if (host->ports[i])
+			size = ALIGN(size, align) + 2 * align;
+
 	host->window.name = "pcisim host";
 	return pcisim_window_allocate(&host->window, ALIGN(size, SZ_1M), align);
 }
@@ -200,16 +256,17 @@ static void pcisim_host_destroy_bridge(struct pcisim_host *host)
 
 static int pcisim_host_start_function(struct pcisim_host *host, struct pcisim_function *fn)
 {
-	struct pci_dev *pdev = pci_get_slot(host->bus, fn->devfn);
-	bool translated;
+	struct pci_dev *pdev;
+	int ret;
 
+	pdev = pci_get_domain_bus_and_slot(host->sysdata.domain, fn->port, fn->devfn);
 	if (!pdev)
 		return -ENXIO;
-	translated = device_iommu_mapped(&pdev->dev);
+	ret = device_iommu_mapped(&pdev->dev) ? pcisim_function_start(fn) : -ENXIO;
+	if (!ret)
+		ret = pcisim_function_add_properties(fn, &pdev->dev);
 	pci_dev_put(pdev);
-	if (!translated)
-		return -ENXIO;
-	return pcisim_function_start(fn);
+	return ret;
 }
 
 static int pcisim_host_add_bus(struct pcisim_host *host)
@@ -221,6 +278,7 @@ static int pcisim_host_add_bus(struct pcisim_host *host)
 		return ret;
 
 	host->bus = host->bridge->bus;
+	pci_bus_size_bridges(host->bus);
 	pci_bus_assign_resources(host->bus);
 
 	for (size_t i = 0; i < ARRAY_SIZE(host->functions); i++) {
@@ -239,11 +297,12 @@ static int pcisim_host_add_bus(struct pcisim_host *host)
 static void pcisim_host_disable_sriov(struct pcisim_host *host)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(host->functions); i++) {
+		struct pcisim_function *fn = host->functions[i];
 		struct pci_dev *pdev;
 
-		if (!pcisim_is_pf(host->functions[i]))
+		if (!pcisim_is_pf(fn) || !fn->total_vfs)
 			continue;
-		pdev = pci_get_slot(host->bus, i);
+		pdev = pci_get_slot(host->bus, fn->devfn);
 		if (pdev && pci_num_vf(pdev))
 			pci_disable_sriov(pdev);
 		pci_dev_put(pdev);
@@ -264,10 +323,6 @@ static int pcisim_host_init(struct pcisim_host *host, struct list_head *function
 {
 	int ret;
 
-	ret = pcisim_host_allocate_window(host, functions);
-	if (ret)
-		return ret;
-
 	ret = pcisim_host_create_bridge(host, domain);
 	if (ret)
 		return ret;
@@ -276,7 +331,15 @@ static int pcisim_host_init(struct pcisim_host *host, struct list_head *function
 	if (ret)
 		return ret;
 
+	ret = pcisim_ports_create(host, functions);
+	if (ret)
+		return ret;
+
 	ret = pcisim_host_create_functions(host, functions);
+	if (ret)
+		return ret;
+
+	ret = pcisim_host_allocate_window(host);
 	if (ret)
 		return ret;
 
@@ -323,6 +386,7 @@ void pcisim_host_destroy(struct pcisim_host *host)
 
 	pcisim_host_destroy_bridge(host);
 	pcisim_host_free_functions(host);
+	pcisim_ports_free(host);
 	pcisim_msi_exit(host);
 	pcisim_window_release(&host->window);
 	kfree(host);

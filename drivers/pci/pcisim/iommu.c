@@ -52,6 +52,13 @@ static struct iommu_device *pcisim_iommu_probe(struct device *dev)
 		if (!READ_ONCE(fn->running))
 			return ERR_PTR(-ENODEV);
 	}
+	/* Found anew: when a host goes live that is done by the host. */
+	if (READ_ONCE(fn->running)) {
+		int ret = pcisim_function_add_properties(fn, dev);
+
+		if (ret)
+			return ERR_PTR(ret);
+	}
 	dev_iommu_priv_set(dev, fn);
 	return &pcisim_iommu;
 }

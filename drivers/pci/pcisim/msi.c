@@ -41,13 +41,13 @@ static struct irq_chip pcisim_irq_chip = {
 	.irq_compose_msi_msg = pcisim_irq_compose_msg,
 };
 
-static int pcisim_irq_alloc_one(struct irq_domain *domain, unsigned int virq, unsigned int devfn)
+static int pcisim_irq_alloc_one(struct irq_domain *domain, unsigned int virq, unsigned int owner)
 {
 	struct pcisim_host *host = domain->host_data;
 	u32 hwirq;
 	int ret;
 
-	ret = xa_alloc(&host->irqs, &hwirq, xa_mk_value(devfn), XA_LIMIT(1, PCISIM_MAX_IRQS - 1),
+	ret = xa_alloc(&host->irqs, &hwirq, xa_mk_value(owner), XA_LIMIT(1, PCISIM_MAX_IRQS - 1),
 		       GFP_KERNEL);
 	if (ret)
 		return ret;
@@ -70,10 +70,14 @@ static int pcisim_irq_alloc(struct irq_domain *domain, unsigned int virq, unsign
 			    void *arg)
 {
 	struct msi_desc *desc = ((msi_alloc_info_t *)arg)->desc;
-	unsigned int devfn = msi_desc_to_pci_dev(desc)->devfn;
+	struct pcisim_function *fn = pcisim_function_of_device(msi_desc_to_dev(desc));
+
+	if (!fn)
+		return -ENODEV;
 
 	for (unsigned int i = 0; i < count; i++) {
-		int ret = pcisim_irq_alloc_one(domain, virq + i, devfn);
+		int ret = pcisim_irq_alloc_one(domain, virq + i,
+					       pcisim_index(fn->port, fn->devfn));
 
 		if (ret) {
 			pcisim_irq_free(domain, virq, i);
@@ -213,7 +217,7 @@ static void pcisim_msix_send(struct pcisim_function *fn, unsigned int vector)
 
 	lockdep_assert_held(&fn->msix_lock);
 
-	if (xa_load(&fn->host->irqs, data) != xa_mk_value(fn->devfn))
+	if (xa_load(&fn->host->irqs, data) != xa_mk_value(pcisim_index(fn->port, fn->devfn)))
 		return;
 	WRITE_ONCE(fn->vectors[vector].hwirq, data);
 	irq_work_queue(&fn->vectors[vector].work);

@@ -18,6 +18,8 @@ struct device;
 struct module;
 struct pci_dev;
 struct pcisim_function;
+struct property_entry;
+struct resource;
 
 /**
  * struct pcisim_function_type - geometry of one kind of function
@@ -43,6 +45,22 @@ struct pcisim_function_type {
 };
 
 /**
+ * struct pcisim_register - one register of config space
+ * @offset: where it is
+ * @size: its width in bytes, 1, 2 or 4
+ * @value: value after reset
+ * @rw: writable bits
+ * @w1c: bits that are cleared by writing a one
+ */
+struct pcisim_register {
+	u16 offset;
+	u8 size;
+	u32 value;
+	u32 rw;
+	u32 w1c;
+};
+
+/**
  * struct pcisim_model - a kind of simulated device
  * @name: what users put before the dot in ``mkdir <host>/<name>.<instance>``
  * @owner: the module, pinned while a function of this model is configured
@@ -65,6 +83,16 @@ struct pcisim_model {
 	const u64 *defaults;
 
 	/**
+	 * @describe: A PF is about to come into being: add what its settings
+	 * ask for to its config space, with pcisim_function_add_registers() and
+	 * the like. Optional.
+	 * Context: process context, before all other callbacks. What it does
+	 * needs no undoing.
+	 * Return: 0 or -errno, which undoes the creation.
+	 */
+	int (*describe)(struct pcisim_function *fn);
+
+	/**
 	 * @init: A function comes into being: the PF when its host goes live,
 	 * a VF when SR-IOV is enabled. BAR 0 is zeroed. Allocate the model's
 	 * state and keep it with pcisim_function_set_drvdata().
@@ -75,6 +103,15 @@ struct pcisim_model {
 	int (*init)(struct pcisim_function *fn);
 
 	/**
+	 * @properties: What the platform's firmware says about the function, as
+	 * an array that ends with an empty entry; NULL: nothing. A driver finds
+	 * it in the device properties. Optional.
+	 * Context: process context, after @init, before any driver can see the
+	 * function; again when the PCI core has found it anew.
+	 */
+	const struct property_entry *(*properties)(struct pcisim_function *fn);
+
+	/**
 	 * @fini: The function is gone. Its thread has stopped, no other
 	 * callback runs any more.
 	 * Context: process context; for a VF the thread of its PF, or after
@@ -83,14 +120,22 @@ struct pcisim_model {
 	void (*fini)(struct pcisim_function *fn);
 
 	/**
-	 * @reset: Function level reset. pcisim has reset config space, zeroed
-	 * BAR 0 and, for a PF, stopped its VFs. The model puts its state and
-	 * its registers in BAR 0 back to what they are after power-on. Config
-	 * space answers when it has returned.
-	 * Context: process context, serialised with @run and @doorbell of the
-	 * same function.
+	 * @reset: Function level reset, or reset of the bus. pcisim has reset
+	 * config space, zeroed BAR 0 and, for a PF, stopped its VFs. The model
+	 * puts its state and its registers in BAR 0 back to what they are after
+	 * power-on. Config space answers when it has returned.
+	 * Context: process context, serialised with @wake, @run and @doorbell
+	 * of the same function.
 	 */
 	void (*reset)(struct pcisim_function *fn);
+
+	/**
+	 * @wake: Back from D3hot, and No_Soft_Reset is clear. pcisim has reset
+	 * config space and zeroed BAR 0, as for @reset, which is called instead
+	 * if the model has no @wake.
+	 * Context: as for @reset.
+	 */
+	void (*wake)(struct pcisim_function *fn);
 
 	/**
 	 * @doorbell: The kernel wrote to the doorbell register. Values of
@@ -129,6 +174,16 @@ void __iomem *pcisim_function_bar(const struct pcisim_function *fn);
 u64 pcisim_function_setting(const struct pcisim_function *fn, unsigned int index);
 void pcisim_function_kick(struct pcisim_function *fn);
 bool pcisim_function_bus_master(const struct pcisim_function *fn);
+bool pcisim_function_while_awake(struct pcisim_function *fn, void (*work)(void *data), void *data);
+
+int pcisim_function_add_registers(struct pcisim_function *fn,
+				  const struct pcisim_register *registers, size_t count);
+int pcisim_function_add_bar2(struct pcisim_function *fn, u32 size);
+void pcisim_function_set_no_soft_reset(struct pcisim_function *fn, bool value);
+void pcisim_function_set_register(struct pcisim_function *fn, unsigned int offset,
+				  unsigned int size, u32 value);
+
+int pcisim_area_claim(struct resource *area, u64 base, u64 size);
 
 int pcisim_dma_read(struct pcisim_function *fn, u64 iova, void *to, size_t len);
 int pcisim_dma_write(struct pcisim_function *fn, u64 iova, const void *from, size_t len);

@@ -3,11 +3,12 @@
  * What the files of pcisim share.
  *
  * A host (struct pcisim_host) is one root bus, its physical functions and
- * their virtual functions. All functions of a host are allocated when it goes
- * live, so that config space, which is accessed in atomic context, answers as
- * soon as SR-IOV is enabled. What needs to sleep - the model's part and the
- * thread - is started and stopped by pcisim_function_start() and _stop(): for
- * a PF by the host, for a VF by the thread of its PF.
+ * their virtual functions, and root ports with physical functions behind them.
+ * All functions of a host are allocated when it goes live, so that config
+ * space, which is accessed in atomic context, answers as soon as SR-IOV is
+ * enabled. What needs to sleep - the model's part and the thread - is started
+ * and stopped by pcisim_function_start() and _stop(): for a PF by the host, for
+ * a VF by the thread of its PF.
  *
  * Lock order:
  *
@@ -20,8 +21,8 @@
  *	      pcisim_host::config_lock
  *
  * The last three groups are not nested in each other. A model's callbacks are
- * called without any of these locks, @reset, @doorbell and @run in the thread
- * of the function.
+ * called without any of these locks, @reset, @wake, @doorbell and @run in the
+ * thread of the function.
  */
 #ifndef PCISIM_PRIVATE_H
 #define PCISIM_PRIVATE_H
@@ -44,6 +45,10 @@
 #include "pcisim.h"
 
 #define PCISIM_MAX_SLOTS	32
+#define PCISIM_MAX_PORTS	8
+/* Behind a port there is one device. */
+#define PCISIM_PORT_SLOTS	8
+#define PCISIM_MAX_FUNCTIONS	(256 + PCISIM_MAX_PORTS * PCISIM_PORT_SLOTS)
 #define PCISIM_MAX_VFS		7
 #define PCISIM_MAX_VECTORS	64
 
@@ -52,10 +57,15 @@
 #define PCISIM_CAP_EXP		0x50
 #define PCISIM_CAP_MSIX		0x90
 #define PCISIM_CAP_SRIOV	PCI_CFG_SPACE_SIZE
-#define PCISIM_CONFIG_SIZE	(PCISIM_CAP_SRIOV + PCI_EXT_CAP_SRIOV_SIZEOF)
+#define PCISIM_CONFIG_SIZE	0x200
+
+/* What all links can do, and do. */
+#define PCISIM_LINK		(PCI_EXP_LNKCAP_SLS_16_0GB | 16 << 4)
+#define PCISIM_LINK_SPEEDS	(PCI_EXP_LNKCAP2_SLS_2_5GB | PCI_EXP_LNKCAP2_SLS_5_0GB | \
+				 PCI_EXP_LNKCAP2_SLS_8_0GB | PCI_EXP_LNKCAP2_SLS_16_0GB)
 
 /**
- * struct pcisim_config - config space of a function as data
+ * struct pcisim_config - config space of a function or a port as data
  * @value: what a read returns; protected by &pcisim_host.config_lock
  * @initial: value after reset; constant after creation
  * @rw: bits that a write changes; constant after creation
@@ -70,27 +80,12 @@ struct pcisim_config {
 	u8 w1c[PCISIM_CONFIG_SIZE];
 };
 
-/**
- * struct pcisim_register - one register of config space
- * @offset: where it is
- * @size: its width in bytes, 1, 2 or 4
- * @value: value after reset
- * @rw: writable bits
- * @w1c: bits that are cleared by writing a one
- */
-struct pcisim_register {
-	u16 offset;
-	u8 size;
-	u32 value;
-	u32 rw;
-	u32 w1c;
-};
-
 /* Something for the function's thread to do; bits of pcisim_function::events. */
 enum pcisim_event {
 	PCISIM_EVENT_KICK,
 	PCISIM_EVENT_DOORBELL,
 	PCISIM_EVENT_RESET,
+	PCISIM_EVENT_WAKE,
 	PCISIM_EVENT_SRIOV,
 	PCISIM_EVENT_INTERRUPT,
 };
@@ -125,6 +120,8 @@ struct pcisim_vector {
  * @settings: the model's settings; constant while live
  * @pf: its PF, or itself; constant
  * @vf_index: number of the VF, negative for a PF; constant
+ * @port: number of the root port before it, and of its bus; 0: it is on the root
+ *	bus; constant
  * @devfn: slot and function; constant
  * @name: PCI address; constant
  * @drvdata: the model's; set by its @init
@@ -143,8 +140,11 @@ struct pcisim_vector {
  * @present: answers config cycles; config_lock
  * @in_reset: the thread still has to finish a reset, config reads give all
  *	ones; config_lock
+ * @in_bus_reset: that is, or came with, a reset of the bus; config_lock
+ * @power: PowerState as last written; config_lock
  * @bar: bus address of BAR 0 as last assigned, 0 if none; written under
  *	config_lock, read locklessly
+ * @bar2_size: bytes of BAR 2, 0 if there is none; constant
  * @events: what the thread has to do, &enum pcisim_event; atomic
  * @wait: where the thread sleeps
  * @doorbell: values written to the doorbell register; atomic
@@ -162,6 +162,7 @@ struct pcisim_function {
 	const u64 *settings;
 	struct pcisim_function *pf;
 	int vf_index;
+	unsigned int port;
 	unsigned int devfn;
 	char name[16];
 	void *drvdata;
@@ -179,7 +180,10 @@ struct pcisim_function {
 	struct pcisim_config config;
 	bool present;
 	bool in_reset;
+	bool in_bus_reset;
+	u16 power;
 	u64 bar;
+	u32 bar2_size;
 
 	unsigned long events;
 	struct rcuwait wait;
@@ -201,6 +205,20 @@ struct pcisim_function {
 };
 
 /**
+ * struct pcisim_port - a root port
+ * @host: its host; constant
+ * @number: from 1 on, and of the bus behind it; constant
+ * @config: config space; config_lock
+ * @resets: functions whose thread still has to finish a reset of the bus; config_lock
+ */
+struct pcisim_port {
+	struct pcisim_host *host;
+	unsigned int number;
+	struct pcisim_config config;
+	unsigned int resets;
+};
+
+/**
  * struct pcisim_host - a live host bridge
  * @sysdata: what the architecture wants to know about the root bus
  * @bridge: the host bridge
@@ -210,7 +228,8 @@ struct pcisim_function {
  * @released: the last reference to @bridge is gone
  * @irq_domain: where the MSI-X interrupts of its functions come from
  * @irqs: owner of each interrupt of @irq_domain; has its own lock
- * @functions: all functions by devfn; constant while @bus exists
+ * @ports: root ports by number, the first one is 1; constant while @bus exists
+ * @functions: all functions by pcisim_index(); constant while @bus exists
  */
 struct pcisim_host {
 	struct pci_sysdata sysdata;
@@ -226,7 +245,8 @@ struct pcisim_host {
 	 * taken in any context but NMI, no lock of ours is taken under it
 	 */
 	raw_spinlock_t config_lock;
-	struct pcisim_function *functions[256];
+	struct pcisim_port *ports[PCISIM_MAX_PORTS + 1];
+	struct pcisim_function *functions[PCISIM_MAX_FUNCTIONS];
 };
 
 /**
@@ -235,7 +255,9 @@ struct pcisim_host {
  * @host: its host
  * @entry: entry in &pcisim_host_config.functions
  * @model: its model, whose module is pinned
- * @slot: device number; protected by &pcisim_host_config.lock
+ * @port: root port before it, or 0; protected by &pcisim_host_config.lock
+ * @slot: device number, behind a port that of the function; protected by
+ *	&pcisim_host_config.lock
  * @total_vfs: number of VFs; protected by &pcisim_host_config.lock
  * @settings: of the model; protected by &pcisim_host_config.lock
  */
@@ -244,6 +266,7 @@ struct pcisim_function_config {
 	struct pcisim_host_config *host;
 	struct list_head entry;
 	const struct pcisim_model *model;
+	unsigned int port;
 	unsigned int slot;
 	unsigned int total_vfs;
 	u64 settings[PCISIM_MAX_SETTINGS];
@@ -252,6 +275,12 @@ struct pcisim_function_config {
 static inline bool pcisim_is_vf(const struct pcisim_function *fn)
 {
 	return fn->pf != fn;
+}
+
+/* Index of a function in &pcisim_host.functions, and its requester in msi.c. */
+static inline unsigned int pcisim_index(unsigned int port, unsigned int devfn)
+{
+	return port ? 256 + (port - 1) * PCISIM_PORT_SLOTS + devfn : devfn;
 }
 
 /* window.c: the memory behind all BARs */
@@ -280,9 +309,24 @@ struct pcisim_host *pcisim_host_create(struct list_head *functions, u32 domain);
 void pcisim_host_destroy(struct pcisim_host *host);
 struct pcisim_function *pcisim_function_of_device(struct device *dev);
 
+/* port.c: root ports */
+int pcisim_ports_create(struct pcisim_host *host, struct list_head *functions);
+void pcisim_ports_free(struct pcisim_host *host);
+struct pcisim_port *pcisim_port_at(const struct pcisim_host *host, struct pci_bus *bus,
+				   unsigned int devfn);
+bool pcisim_port_is_resetting(const struct pcisim_port *port);
+void pcisim_port_reset_done(struct pcisim_function *fn);
+void pcisim_port_write(struct pcisim_port *port, unsigned int offset, unsigned int size,
+		       u32 value);
+
 /* config.c: registers as data */
 void pcisim_config_add(struct pcisim_config *config, const struct pcisim_register *registers,
 		       size_t count);
+u32 pcisim_config_read(const struct pcisim_config *config, unsigned int offset,
+		       unsigned int size);
+void pcisim_config_store(struct pcisim_config *config, unsigned int offset, unsigned int size,
+			 u32 value);
+void pcisim_config_init(struct pcisim_config *config);
 void pcisim_config_reset(struct pcisim_function *fn);
 u32 pcisim_config_get(const struct pcisim_function *fn, unsigned int offset, unsigned int size);
 void pcisim_config_set(struct pcisim_function *fn, unsigned int offset, unsigned int size,
@@ -307,6 +351,8 @@ void pcisim_function_free(struct pcisim_function *fn);
 int pcisim_function_start(struct pcisim_function *fn);
 void pcisim_function_stop(struct pcisim_function *fn);
 void pcisim_function_event(struct pcisim_function *fn, enum pcisim_event event);
+void pcisim_function_begin_reset(struct pcisim_function *fn, enum pcisim_event event);
+int pcisim_function_add_properties(struct pcisim_function *fn, struct device *dev);
 
 /* doorbell.c: writes by the kernel */
 int pcisim_doorbell_init(void);

@@ -10,6 +10,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/align.h>
+#include <linux/export.h>
 #include <linux/io.h>
 #include <linux/overflow.h>
 
@@ -23,25 +24,54 @@ static struct resource pcisim_window = {
 /* Constant while the module is loaded. */
 static void __iomem *pcisim_window_base;
 
-static int pcisim_window_check(u64 base, u64 size)
+static int pcisim_area_check(const char *name, u64 base, u64 size)
 {
 	u64 end;
 
 	if (!base || !size || !IS_ALIGNED(base | size, SZ_1M)) {
-		pr_err("window_base and window_size are required, multiples of 1 MiB\n");
+		pr_err("%s: base and size are required, multiples of 1 MiB\n", name);
 		return -EINVAL;
 	}
 	if (check_add_overflow(base, size - 1, &end) || end > iomem_resource.end) {
-		pr_err("the window is beyond the end of physical addresses\n");
+		pr_err("%s: this is beyond the end of physical addresses\n", name);
 		return -EINVAL;
 	}
 	if (region_intersects(base, size, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !=
 	    REGION_DISJOINT) {
-		pr_err("the window overlaps System RAM, keep it away from the kernel with mem=\n");
+		pr_err("%s: this overlaps System RAM, keep it away from the kernel with mem=\n",
+		       name);
 		return -EBUSY;
 	}
 	return 0;
 }
+
+/**
+ * pcisim_area_claim - claim physical memory that the kernel does not use
+ * @area: becomes that memory; its name and flags are the caller's. To be given back with
+ *	release_resource().
+ * @base: physical address
+ * @size: bytes
+ *
+ * Context: process context.
+ * Return: 0; -EINVAL if @base or @size is 0, not aligned to 1 MiB or too large; -EBUSY
+ * if this is memory of the kernel or of somebody else. There is a message then.
+ */
+int pcisim_area_claim(struct resource *area, u64 base, u64 size)
+{
+	int ret;
+
+	ret = pcisim_area_check(area->name, base, size);
+	if (ret)
+		return ret;
+
+	area->start = base;
+	area->end = base + size - 1;
+	ret = request_resource(&iomem_resource, area);
+	if (ret)
+		pr_err("%s: %pR is in use, see /proc/iomem\n", area->name, area);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(pcisim_area_claim, "PCISIM");
 
 /* Is there memory, or nothing at all? */
 static bool pcisim_window_is_memory(void __iomem *pointer)
@@ -76,17 +106,9 @@ int pcisim_window_init(u64 base, u64 size)
 {
 	int ret;
 
-	ret = pcisim_window_check(base, size);
+	ret = pcisim_area_claim(&pcisim_window, base, size);
 	if (ret)
 		return ret;
-
-	pcisim_window.start = base;
-	pcisim_window.end = base + size - 1;
-	ret = request_resource(&iomem_resource, &pcisim_window);
-	if (ret) {
-		pr_err("%pR is in use, see /proc/iomem\n", &pcisim_window);
-		return ret;
-	}
 
 	ret = pcisim_window_map();
 	if (ret)

@@ -11,6 +11,7 @@ declare -A LAYERS=(
 	[vfio-mig-sample]="vfio-mig vfio vfio-pci-core vfio-mig-sample-pf"
 	[vfio-mig-sample-pf]=""
 	[pcisim]="configfs"
+	[pcisim-gpu]="pcisim"
 	[pcisim-hca]="pcisim"
 	[pcisim-testdev]="pcisim"
 )

@@ -6,10 +6,13 @@
 # over it. The folder of the run's results is shared read-write; it carries the
 # job in, and output, exit status and kernel log out. For the kernel, RAM ends at
 # 2 GiB. The 512 MiB after that are the window for the simulated BARs; above them
-# is some more RAM, at whose end the firmware keeps its tables.
+# is some more RAM, at whose end the firmware keeps its tables. The memory module at
+# 4 GiB is the memory of the simulated GPUs: the kernel must neither use it nor, as
+# memory above 4 GiB asks for that, set aside low memory for DMA.
 
-VM_MEMORY=(-m 2592M)
-VM_COMMAND_LINE="console=ttyS0 loglevel=4 mem=2048M nokaslr mitigations=off log_buf_len=4M panic=-1"
+VM_MEMORY=(-m "2592M,slots=1,maxmem=8G" -object memory-backend-ram,id=coherent,size=4G
+	-device pc-dimm,memdev=coherent,addr=0x100000000)
+VM_COMMAND_LINE="console=ttyS0 loglevel=4 mem=2048M acpi_no_memhotplug numa=off nokaslr mitigations=off log_buf_len=4M panic=-1"
 # Four levels of page tables: with five, KASAN takes an interrupt in the short time
 # in which the kernel forgets its CPU's features for a wild access.
 # Without fast string instructions the kernel clears and copies memory in words, not

@@ -79,10 +79,13 @@ static void disable_all_vfs(const char *host)
 	closedir(dir);
 }
 
-int __sim_remove_host(const char *host)
+int __sim_remove_host(const char *name)
 {
+	char host[PATH_ROOM];
 	int error;
 
+	/* a name that path() made does not last as long as it takes here */
+	snprintf(host, sizeof(host), "%s", name);
 	disable_all_vfs(host);
 	error = __file_write(path("%s/live", host), "0");
 	if (!error)

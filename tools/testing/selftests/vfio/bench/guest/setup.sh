@@ -5,6 +5,7 @@
 
 cat >/etc/modprobe.d/vfio-mig.conf <<-END
 	options pcisim window_base=0x80000000 window_size=0x20000000
+	options pcisim-gpu memory_base=0x100000000 memory_size=0x100000000
 	install mlx5_ib /bin/false
 END
 ulimit -l unlimited
@@ -12,7 +13,7 @@ ulimit -l unlimited
 load_modules() {
 	local module
 
-	for module in vfio_iommu_type1 vfio-pci mlx5_core vfio-mig pcisim pcisim-hca pcisim-testdev mlx5-vfio-mig vfio-mig-sample; do
+	for module in vfio_iommu_type1 vfio-pci mlx5_core vfio-mig pcisim pcisim-gpu pcisim-hca pcisim-testdev mlx5-vfio-mig vfio-mig-sample; do
 		modprobe "$module" || {
 			echo "cannot load $module"
 			return 1
