@@ -53,9 +53,9 @@ static void hca_caps_general(struct pcisim_hca *hca, u16 id, void *cap)
 	hca_caps_set(cap, hca_general, ARRAY_SIZE(hca_general));
 	MLX5_SET(cmd_hca_cap, cap, vhca_id, id);
 	MLX5_SET(cmd_hca_cap, cap, adv_virtualization,
-		 !!READ_ONCE(hca->tracking.max_ranges));
+		 !hca->vhca && READ_ONCE(hca->tracking.max_ranges));
 	MLX5_SET(cmd_hca_cap, cap, migration,
-		 pcisim_function_setting(hca->fn, HCA_MIGRATION));
+		 !hca->vhca && pcisim_function_setting(hca->fn, HCA_MIGRATION));
 }
 
 static void hca_caps_general_2(struct pcisim_hca *hca, u16 id, void *cap)
@@ -91,14 +91,20 @@ static void hca_caps_adv_virtualization(struct pcisim_hca *hca, void *cap)
 		 READ_ONCE(tracking->log_max_page));
 }
 
+/* The number that the firmware has for the function of a driver. */
+static u16 hca_own_id(const struct pcisim_hca *hca)
+{
+	return hca->vhca ? pcisim_function_vf_index(hca->fn) + 1 : 0;
+}
+
 u8 pcisim_hca_query_hca_cap(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 {
+	bool other = MLX5_GET(query_hca_cap_in, cmd->in, other_function);
+	u16 function = other ? MLX5_GET(query_hca_cap_in, cmd->in, function_id) : 0;
 	void *cap = MLX5_ADDR_OF(query_hca_cap_out, cmd->out, capability);
-	u16 id = 0;
+	u16 id = function ?: hca_own_id(hca);
 
-	if (MLX5_GET(query_hca_cap_in, cmd->in, other_function))
-		id = MLX5_GET(query_hca_cap_in, cmd->in, function_id);
-	if (id > HCA_MAX_VFS || !test_bit(id, &hca->enabled) ||
+	if (function > HCA_MAX_VFS || !test_bit(function, &hca->enabled) ||
 	    MLX5_GET(query_hca_cap_in, cmd->in, function_id_type) ||
 	    MLX5_GET(query_hca_cap_in, cmd->in, ec_vf_function))
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_FUNCTION_ID);

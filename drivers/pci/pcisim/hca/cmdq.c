@@ -7,10 +7,10 @@
  * that makes no sense completes with a delivery status and is not executed.
  *
  * Commands take time without occupying the thread. Each goes through the states
- * of enum cmdq_state, which only the thread of the PF changes. A command takes
+ * of enum cmdq_state, which only the thread of the function changes. A command takes
  * effect at the end of its latency and is answered when it has moved its data.
  * Commands that name the same VHCA do not overlap, all others do. What is not
- * answered when the driver starts over or the PF is reset is forgotten: by then
+ * answered when the driver starts over or the function is reset is forgotten: by then
  * the memory of its entry may belong to somebody else.
  */
 #include <linux/bitops.h>
@@ -158,7 +158,7 @@ static enum cmdq_delivery cmdq_write_output(struct pcisim_hca *hca,
 		piece = min_t(u32, len - done, MLX5_CMD_DATA_BLOCK_SIZE);
 		if (!address || address % MLX5_CMD_DATA_BLOCK_SIZE)
 			return CMDQ_OUT_POINTER;
-		if (pcisim_dma_write(hca->fn, address, from + done, piece))
+		if (pcisim_hca_write(hca, address, from + done, piece))
 			return CMDQ_FIRMWARE;
 		if (pcisim_dma_read(hca->fn, address + offsetof(struct mlx5_cmd_prot_block, next),
 				    &next, sizeof(next)))
@@ -248,11 +248,11 @@ static void cmdq_answer(struct pcisim_hca *hca, struct cmdq_slot *slot)
 						   min(be32_to_cpu(entry->outlen),
 						       slot->cmd.out_len));
 	/* The driver may look at the rest as soon as it owns the entry. */
-	pcisim_dma_write(hca->fn, slot->address + offsetof(struct mlx5_cmd_layout, out),
+	pcisim_hca_write(hca, slot->address + offsetof(struct mlx5_cmd_layout, out),
 			 entry->out, sizeof(entry->out));
 	dma_wmb();
 	entry->status_own = slot->delivery << CMDQ_STATUS_SHIFT;
-	pcisim_dma_write(hca->fn, slot->address + offsetof(struct mlx5_cmd_layout, status_own),
+	pcisim_hca_write(hca, slot->address + offsetof(struct mlx5_cmd_layout, status_own),
 			 &entry->status_own, sizeof(entry->status_own));
 
 	cmdq_free(slot);
@@ -334,7 +334,7 @@ unsigned int pcisim_hca_cmdq_run(struct pcisim_hca *hca)
 	return cmdq_next_due(cmdq);
 }
 
-/* Take what the driver has posted; it is executed when the PF runs next, which is at once. */
+/* Take what the driver has posted; it is executed when the queue runs next, which is at once. */
 void pcisim_hca_doorbell(struct pcisim_hca *hca, u32 value)
 {
 	u64 queue = pcisim_hca_iseg_queue(hca);
@@ -345,7 +345,7 @@ void pcisim_hca_doorbell(struct pcisim_hca *hca, u32 value)
 	if (queue != cmdq->address)
 		pcisim_hca_cmdq_forget(hca);
 	cmdq->address = queue;
-	for_each_set_bit(slot, &slots, MLX5_MAX_COMMANDS)
+	for_each_set_bit(slot, &slots, pcisim_hca_iseg_queue_size(hca))
 		cmdq_fetch(hca, &cmdq->slots[slot],
 			   queue + slot * sizeof(struct mlx5_cmd_layout));
 }

@@ -146,6 +146,8 @@ void pcisim_hca_vhca_debugfs(struct pcisim_hca_vhca *vhca, struct dentry *dir)
 	pcisim_hca_touch_debugfs(vhca, dir);
 	debugfs_create_atomic_t("saves", 0400, dir, &vhca->saves);
 	debugfs_create_atomic_t("loads", 0400, dir, &vhca->loads);
+	debugfs_create_atomic_t("commands", 0400, dir, &vhca->own->commands);
+	debugfs_create_atomic_t("unknown_commands", 0400, dir, &vhca->own->unknown_commands);
 }
 
 void pcisim_hca_debugfs(struct pcisim_hca *hca, struct dentry *dir)

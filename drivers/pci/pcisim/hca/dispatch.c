@@ -5,6 +5,9 @@
  * Every command takes effect under pcisim_hca::lock. A handler finds at least the fixed
  * part of its input, and a zeroed output in which the words that it does not
  * set keep their zero. On failure only status and syndrome go out.
+ *
+ * The driver of a VF has the commands that mlx5_core gives there: it can start, and make
+ * event queues and UARs. All that it can make has to migrate.
  */
 #include <linux/mlx5/driver.h>
 
@@ -14,6 +17,7 @@ struct hca_opcode {
 	u16 opcode;
 	u16 in_len;
 	u16 out_len;
+	bool vf;				/* also for the driver of a VF */
 	u8 (*handler)(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
 };
 
@@ -22,12 +26,18 @@ static u8 hca_accept(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 	return MLX5_CMD_STAT_OK;
 }
 
+/* The highest id of a function that the driver may name. */
+static u16 hca_last_function(const struct pcisim_hca *hca)
+{
+	return hca->vhca ? 0 : HCA_MAX_VFS;
+}
+
 static u8 hca_enable_hca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 {
 	u16 id = MLX5_GET(enable_hca_in, cmd->in, function_id);
 	struct pcisim_hca_vhca *vhca = pcisim_hca_vhca_find(hca, id);
 
-	if (id > HCA_MAX_VFS)
+	if (id > hca_last_function(hca))
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_FUNCTION_ID);
 	/* The driver enables a VF before PCI does: there may be no VHCA yet. */
 	if (vhca)
@@ -43,7 +53,7 @@ static u8 hca_disable_hca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 	u16 id = MLX5_GET(disable_hca_in, cmd->in, function_id);
 	struct pcisim_hca_vhca *vhca = pcisim_hca_vhca_find(hca, id);
 
-	if (id > HCA_MAX_VFS)
+	if (id > hca_last_function(hca))
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, HCA_SYND_FUNCTION_ID);
 	if (vhca)
 		pcisim_hca_vhca_reset(vhca);
@@ -113,6 +123,15 @@ static u8 hca_access_reg(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 	.handler = _handler,							\
 }
 
+/* One that the driver of a VF may use, too. */
+#define SHARED(_opcode, _name, _handler) {					\
+	.opcode = MLX5_CMD_OP_##_opcode,					\
+	.in_len = MLX5_ST_SZ_BYTES(_name##_in),					\
+	.out_len = MLX5_ST_SZ_BYTES(_name##_out),				\
+	.vf = true,								\
+	.handler = _handler,							\
+}
+
 #define OBJECT(_verb, _in, _out, _handler) {					\
 	.opcode = MLX5_CMD_OP_##_verb##_GENERAL_OBJECT,				\
 	.in_len = MLX5_ST_SZ_BYTES(_in),					\
@@ -121,16 +140,16 @@ static u8 hca_access_reg(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 }
 
 static const struct hca_opcode hca_opcodes[] = {
-	OPCODE(QUERY_HCA_CAP, query_hca_cap, pcisim_hca_query_hca_cap),
-	OPCODE(QUERY_ADAPTER, query_adapter, hca_query_adapter),
-	OPCODE(INIT_HCA, init_hca, hca_accept),
-	OPCODE(TEARDOWN_HCA, teardown_hca, hca_accept),
-	OPCODE(ENABLE_HCA, enable_hca, hca_enable_hca),
-	OPCODE(DISABLE_HCA, disable_hca, hca_disable_hca),
-	OPCODE(QUERY_PAGES, query_pages, hca_query_pages),
-	OPCODE(SET_HCA_CAP, set_hca_cap, pcisim_hca_set_hca_cap),
-	OPCODE(QUERY_ISSI, query_issi, hca_query_issi),
-	OPCODE(SET_ISSI, set_issi, hca_set_issi),
+	SHARED(QUERY_HCA_CAP, query_hca_cap, pcisim_hca_query_hca_cap),
+	SHARED(QUERY_ADAPTER, query_adapter, hca_query_adapter),
+	SHARED(INIT_HCA, init_hca, hca_accept),
+	SHARED(TEARDOWN_HCA, teardown_hca, hca_accept),
+	SHARED(ENABLE_HCA, enable_hca, hca_enable_hca),
+	SHARED(DISABLE_HCA, disable_hca, hca_disable_hca),
+	SHARED(QUERY_PAGES, query_pages, hca_query_pages),
+	SHARED(SET_HCA_CAP, set_hca_cap, pcisim_hca_set_hca_cap),
+	SHARED(QUERY_ISSI, query_issi, hca_query_issi),
+	SHARED(SET_ISSI, set_issi, hca_set_issi),
 	OPCODE(SUSPEND_VHCA, suspend_vhca, pcisim_hca_suspend_vhca),
 	OPCODE(RESUME_VHCA, resume_vhca, pcisim_hca_resume_vhca),
 	OPCODE(QUERY_VHCA_MIGRATION_STATE, query_vhca_migration_state,
@@ -139,8 +158,8 @@ static const struct hca_opcode hca_opcodes[] = {
 	OPCODE(LOAD_VHCA_STATE, load_vhca_state, pcisim_hca_load_vhca_state),
 	OPCODE(CREATE_MKEY, create_mkey, pcisim_hca_create_mkey),
 	OPCODE(DESTROY_MKEY, destroy_mkey, pcisim_hca_destroy_mkey),
-	OPCODE(CREATE_EQ, create_eq, pcisim_hca_create_eq),
-	OPCODE(DESTROY_EQ, destroy_eq, pcisim_hca_destroy_eq),
+	SHARED(CREATE_EQ, create_eq, pcisim_hca_create_eq),
+	SHARED(DESTROY_EQ, destroy_eq, pcisim_hca_destroy_eq),
 	OPCODE(CREATE_CQ, create_cq, pcisim_hca_create_cq),
 	OPCODE(DESTROY_CQ, destroy_cq, pcisim_hca_destroy_cq),
 	OPCODE(CREATE_QP, create_qp, pcisim_hca_create_qp),
@@ -158,16 +177,16 @@ static const struct hca_opcode hca_opcodes[] = {
 	       pcisim_hca_destroy_object),
 	OPCODE(ALLOC_PD, alloc_pd, pcisim_hca_alloc_pd),
 	OPCODE(DEALLOC_PD, dealloc_pd, pcisim_hca_dealloc_pd),
-	OPCODE(ALLOC_UAR, alloc_uar, pcisim_hca_alloc_uar),
-	OPCODE(DEALLOC_UAR, dealloc_uar, pcisim_hca_dealloc_uar),
+	SHARED(ALLOC_UAR, alloc_uar, pcisim_hca_alloc_uar),
+	SHARED(DEALLOC_UAR, dealloc_uar, pcisim_hca_dealloc_uar),
 	OPCODE(ACCESS_REG, access_register, hca_access_reg),
 };
 
-static const struct hca_opcode *hca_opcode_find(u16 opcode)
+static const struct hca_opcode *hca_opcode_find(const struct pcisim_hca *hca, u16 opcode)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(hca_opcodes); i++) {
 		if (hca_opcodes[i].opcode == opcode)
-			return &hca_opcodes[i];
+			return !hca->vhca || hca_opcodes[i].vf ? &hca_opcodes[i] : NULL;
 	}
 	return NULL;
 }
@@ -175,7 +194,7 @@ static const struct hca_opcode *hca_opcode_find(u16 opcode)
 static u8 hca_handle(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 {
 	u16 opcode = pcisim_hca_opcode(cmd);
-	const struct hca_opcode *entry = hca_opcode_find(opcode);
+	const struct hca_opcode *entry = hca_opcode_find(hca, opcode);
 
 	if (!entry) {
 		atomic_inc(&hca->unknown_commands);

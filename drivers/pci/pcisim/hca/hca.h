@@ -2,15 +2,18 @@
 /*
  * What the files of pcisim-hca share.
  *
- * A struct pcisim_hca is the firmware behind a PF, a struct pcisim_hca_vhca the
- * state of one VF: its engine and its bulk state, which is all that migrates.
+ * A struct pcisim_hca is the firmware as the driver of one function sees it. A struct
+ * pcisim_hca_vhca is a VF in the eyes of the PF: its engine, its bulk state, and what
+ * its own driver has made in the firmware, which is all that migrates.
  *
  * Lock order:
- *   pcisim_hca::lock           which VHCAs exist and which functions are enabled;
+ *   pcisim_hca::lock of a PF   which VHCAs exist and which functions are enabled;
  *                              held for a whole command, so that no VHCA goes away
  *                              under it
- *     pcisim_hca_vhca::lock    everything that a reset of the VF changes; held over
- *                              the engine's DMA, so that a SUSPEND waits for it
+ *     pcisim_hca_vhca::lock    everything that a reset of the VF changes, and all of
+ *                              the firmware that its driver sees; held over the VF's
+ *                              DMA, so that a SUSPEND waits for it
+ *       pcisim_hca::lock of a VF   adds nothing, but is taken by the same code
  *       pcisim_hca_tracking::lock  what the VFs have written, see tracker.h
  *
  * Fields without a lock are constant or belong to the thread of the PF, in which
@@ -21,8 +24,9 @@
 #define PCISIM_HCA_H
 
 #include <linux/atomic.h>
+#include <linux/bitmap.h>
 #include <linux/cleanup.h>
-#include <linux/idr.h>
+#include <linux/err.h>
 #include <linux/ktime.h>
 #include <linux/mlx5/device.h>
 #include <linux/mlx5/mlx5_ifc.h>
@@ -47,6 +51,10 @@
 #define HCA_MAX_EQS		64
 #define HCA_LOG_MAX_EQ_SIZE	16
 #define HCA_LOG_MAX_PD		16
+
+/* A UAR is a page of the BAR: behind init segment and engine, before the MSI-X table. */
+#define HCA_FIRST_UAR		0x10
+#define HCA_UARS		(HCA_MSIX_TABLE / MLX5_ADAPTER_PAGE_SIZE)
 
 #define HCA_MAX_STATE		SZ_1G
 /* with more than enough for what describes the state in it */
@@ -141,6 +149,7 @@ enum pcisim_hca_syndrome {
 	HCA_SYND_IMAGE_CRC,
 	HCA_SYND_IMAGE_STATE_SIZE,
 	HCA_SYND_IMAGE_EXTENT,
+	HCA_SYND_IMAGE_CONTENTS,
 };
 
 /* A command on its way through the firmware; both buffers are 8-byte aligned. */
@@ -162,12 +171,13 @@ struct pcisim_hca_mkey;
 
 struct pcisim_hca {
 	struct pcisim_function *fn;
+	struct pcisim_hca_vhca *vhca;		/* whose it is; NULL: the PF's */
 	u32 health_counter;
 	struct pcisim_hca_cmdq *cmdq;
 
 	struct pcisim_hca_eq *eqs[HCA_MAX_EQS];
 	struct pcisim_hca_eq *cmd_eq;
-	struct ida uars;
+	DECLARE_BITMAP(uars, HCA_UARS);
 	struct xarray pds;
 	struct xarray mkeys;
 	u64 mkey_pages;
@@ -175,7 +185,7 @@ struct pcisim_hca {
 
 	struct mutex lock;			/* see the top of this file */
 	struct pcisim_hca_vhca *vhcas[HCA_MAX_VFS];
-	unsigned long enabled;			/* bit: function id */
+	unsigned long enabled;			/* bit: function id; VFs look without lock */
 	atomic_t generations;			/* given to VHCAs so far */
 
 	/* debugfs; each stands alone */
@@ -222,6 +232,14 @@ enum pcisim_hca_level {
 	HCA_SUSPENDED,
 };
 
+/* Who writes to the doorbell register of a VF. */
+enum pcisim_hca_ringer {
+	HCA_RINGER_UNKNOWN,
+	HCA_RINGER_HEARD,			/* known when the thread runs next */
+	HCA_RINGER_KERNEL,			/* each write is reported */
+	HCA_RINGER_OTHER,			/* writes have to be looked for */
+};
+
 enum pcisim_hca_save_mode {
 	HCA_SAVE_NONE,
 	HCA_SAVE_TRACKING,			/* what changes goes into the next image */
@@ -229,7 +247,8 @@ enum pcisim_hca_save_mode {
 };
 
 struct pcisim_hca_vhca {
-	struct pcisim_hca *hca;
+	struct pcisim_hca *hca;			/* the PF's */
+	struct pcisim_hca *own;			/* what the VF's own driver talks to */
 	struct pcisim_function *fn;
 	u64 state_size;				/* of the bulk state after a reset */
 	u64 chunk_size;				/* of an image, 0 without chunk mode */
@@ -239,6 +258,9 @@ struct pcisim_hca_vhca {
 	enum pcisim_hca_level level;
 	struct pcisim_hca_engine engine;
 	struct pcisim_hca_bulk *bulk;
+	enum pcisim_hca_ringer ringer;
+	u32 rung;				/* slots that the kernel has rung for */
+	bool interrupts_lost;			/* may have been, with the source */
 
 	enum pcisim_hca_save_mode save_mode;
 	bool save_chunks;			/* the driver's last query wanted chunks */
@@ -268,6 +290,15 @@ struct pcisim_hca_save {
 	bool more;				/* result: the state is not complete yet */
 };
 
+/* What the driver of a VF has made in the firmware: see contents.c. */
+struct pcisim_hca_contents {
+	u64 queue;				/* address of its command queue */
+	u32 doorbell;				/* slots that were rung for, and not taken yet */
+	bool enabled;
+	DECLARE_BITMAP(uars, HCA_UARS);
+	struct pcisim_hca_eq *eqs[HCA_MAX_EQS];
+};
+
 /* Opcode, op_mod, status and syndrome have the same place in every command. */
 static inline u16 pcisim_hca_opcode(const struct pcisim_hca_cmd *cmd)
 {
@@ -291,7 +322,11 @@ struct pcisim_hca_vhca *pcisim_hca_vhca_find(struct pcisim_hca *hca, unsigned in
 
 /* iseg.c */
 void pcisim_hca_iseg_init(struct pcisim_hca *hca);
+unsigned int pcisim_hca_iseg_queue_size(const struct pcisim_hca *hca);
 u64 pcisim_hca_iseg_queue(struct pcisim_hca *hca);
+void pcisim_hca_iseg_set_queue(struct pcisim_hca *hca, u64 address);
+u32 pcisim_hca_iseg_doorbell(struct pcisim_hca *hca);
+void pcisim_hca_iseg_set_doorbell(struct pcisim_hca *hca, u32 value);
 void pcisim_hca_iseg_tick(struct pcisim_hca *hca);
 
 /* cmdq.c */
@@ -317,6 +352,12 @@ void pcisim_hca_eq_post(struct pcisim_hca *hca, unsigned int number, struct mlx5
 void pcisim_hca_eq_async(struct pcisim_hca *hca, struct mlx5_eqe *eqe);
 void pcisim_hca_eq_complete(struct pcisim_hca *hca, unsigned int slot);
 void pcisim_hca_eqs_destroy(struct pcisim_hca *hca);
+void pcisim_hca_eqs_raise(struct pcisim_hca *hca);
+size_t pcisim_hca_eqs_size(const struct pcisim_hca *hca);
+void pcisim_hca_eqs_save(const struct pcisim_hca *hca, void *to);
+int pcisim_hca_eqs_parse(struct pcisim_hca_eq **eqs, const void *from, size_t length);
+void pcisim_hca_eqs_take(struct pcisim_hca *hca, struct pcisim_hca_eq **eqs);
+void pcisim_hca_eqs_free(struct pcisim_hca_eq **eqs);
 
 /* objects.c */
 u8 pcisim_hca_alloc_uar(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd);
@@ -349,8 +390,20 @@ u64 pcisim_hca_image_full_size(const struct pcisim_hca_vhca *vhca, u64 *total);
 u64 pcisim_hca_image_delta_size(struct pcisim_hca_vhca *vhca, u64 *total);
 u8 pcisim_hca_image_save(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
 			 struct pcisim_hca_save *save);
+
+/* image_load.c */
 u8 pcisim_hca_image_load(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cmd,
 			 const void *image, u32 length);
+
+/* contents.c */
+size_t pcisim_hca_contents_size(const struct pcisim_hca_vhca *vhca);
+void pcisim_hca_contents_save(const struct pcisim_hca_vhca *vhca, void *to);
+struct pcisim_hca_contents *pcisim_hca_contents_parse(const void *from, size_t length);
+void pcisim_hca_contents_take(struct pcisim_hca_vhca *vhca,
+			      struct pcisim_hca_contents *contents);
+void pcisim_hca_contents_free(struct pcisim_hca_contents *contents);
+
+DEFINE_FREE(pcisim_hca_contents, struct pcisim_hca_contents *, pcisim_hca_contents_free(_T))
 
 /* bulk.c */
 struct pcisim_hca_bulk *pcisim_hca_bulk_alloc(u64 size, u64 room);
@@ -374,6 +427,15 @@ void pcisim_hca_engine_save(struct pcisim_hca_vhca *vhca,
 			    struct pcisim_hca_engine_image *image);
 void pcisim_hca_engine_load(struct pcisim_hca_vhca *vhca,
 			    const struct pcisim_hca_engine_image *image);
+
+/* own.c */
+int pcisim_hca_own_init(struct pcisim_hca_vhca *vhca);
+void pcisim_hca_own_fini(struct pcisim_hca_vhca *vhca);
+void pcisim_hca_own_reset(struct pcisim_hca_vhca *vhca);
+void pcisim_hca_own_doorbell(struct pcisim_hca_vhca *vhca, u32 value);
+unsigned int pcisim_hca_own_run(struct pcisim_hca_vhca *vhca);
+void pcisim_hca_own_resume(struct pcisim_hca_vhca *vhca);
+int pcisim_hca_write(struct pcisim_hca *hca, u64 address, const void *from, size_t len);
 
 /* debugfs.c */
 void pcisim_hca_debugfs(struct pcisim_hca *hca, struct dentry *dir);

@@ -120,6 +120,10 @@ static int hca_vf_init(struct pcisim_function *fn)
 	vhca->bulk = pcisim_hca_bulk_alloc(vhca->state_size, 0);
 	if (!vhca->bulk)
 		return -ENOMEM;
+	if (pcisim_hca_own_init(vhca)) {
+		pcisim_hca_bulk_free(vhca->bulk);
+		return -ENOMEM;
+	}
 	mutex_init(&vhca->lock);
 	pcisim_function_set_drvdata(fn, vhca);
 	pcisim_hca_vhca_reset(vhca);
@@ -134,6 +138,7 @@ static void hca_vf_fini(struct pcisim_hca_vhca *vhca)
 	scoped_guard(mutex, &vhca->hca->lock)
 		vhca->hca->vhcas[pcisim_function_vf_index(vhca->fn)] = NULL;
 
+	pcisim_hca_own_fini(vhca);
 	pcisim_hca_bulk_free(vhca->shadow);
 	pcisim_hca_bulk_free(vhca->bulk);
 	mutex_destroy(&vhca->lock);
@@ -176,18 +181,32 @@ static void hca_reset(struct pcisim_function *fn)
 
 static void hca_doorbell(struct pcisim_function *fn, u32 value)
 {
-	pcisim_hca_doorbell(pcisim_function_drvdata(fn), value);
+	if (hca_is_pf(fn))
+		pcisim_hca_doorbell(pcisim_function_drvdata(fn), value);
+	else
+		pcisim_hca_own_doorbell(pcisim_function_drvdata(fn), value);
+}
+
+static unsigned int hca_pf_run(struct pcisim_hca *hca)
+{
+	unsigned int delay;
+
+	pcisim_hca_iseg_tick(hca);
+	delay = pcisim_hca_cmdq_run(hca);
+	return min3(delay, pcisim_hca_trackers_run(hca), HCA_TICK_US);
+}
+
+static unsigned int hca_vf_run(struct pcisim_hca_vhca *vhca)
+{
+	unsigned int delay = pcisim_hca_own_run(vhca);
+
+	return min(delay, pcisim_hca_engine_run(vhca));
 }
 
 static unsigned int hca_run(struct pcisim_function *fn)
 {
-	unsigned int delay;
-
-	if (!hca_is_pf(fn))
-		return pcisim_hca_engine_run(pcisim_function_drvdata(fn));
-	pcisim_hca_iseg_tick(pcisim_function_drvdata(fn));
-	delay = pcisim_hca_cmdq_run(pcisim_function_drvdata(fn));
-	return min3(delay, pcisim_hca_trackers_run(pcisim_function_drvdata(fn)), HCA_TICK_US);
+	return hca_is_pf(fn) ? hca_pf_run(pcisim_function_drvdata(fn)) :
+			       hca_vf_run(pcisim_function_drvdata(fn));
 }
 
 static void hca_debugfs(struct pcisim_function *fn, struct dentry *dir)
@@ -217,6 +236,7 @@ static const struct pcisim_model hca_model = {
 		.bar_size = HCA_BAR_SIZE,
 		.msix_vectors = HCA_MSIX_VECTORS,
 		.msix_table = HCA_MSIX_TABLE,
+		.doorbell = offsetof(struct mlx5_init_seg, cmd_dbell),
 	},
 	.max_vfs = HCA_MAX_VFS,
 	.attrs = hca_attrs,

@@ -6,15 +6,11 @@
  * its bytes by addresses, the first of which the driver chooses; where the first
  * byte is in the first page follows from that address. It pins its
  * protection domain: a driver that frees them in the wrong order hears of it.
- * Only the PF's thread gets here, so there is no lock.
+ * Only who executes commands gets here, so there is no lock of their own.
  */
 #include <linux/slab.h>
 
 #include "hca.h"
-
-/* A UAR is a page of the BAR: behind the init segment, before the MSI-X table. */
-#define UAR_FIRST		0x10
-#define UAR_LAST		(HCA_MSIX_TABLE / PAGE_SIZE - 1)
 
 #define PD_LIMIT		XA_LIMIT(1, BIT(HCA_LOG_MAX_PD) - 1)
 
@@ -35,10 +31,11 @@ struct pcisim_hca_mkey {
 
 u8 pcisim_hca_alloc_uar(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 {
-	int uar = ida_alloc_range(&hca->uars, UAR_FIRST, UAR_LAST, GFP_KERNEL);
+	unsigned long uar = find_next_zero_bit(hca->uars, HCA_UARS, HCA_FIRST_UAR);
 
-	if (uar < 0)
+	if (uar >= HCA_UARS)
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_LIM_ERR, HCA_SYND_UAR_LIMIT);
+	__set_bit(uar, hca->uars);
 	MLX5_SET(alloc_uar_out, cmd->out, uar, uar);
 	return MLX5_CMD_STAT_OK;
 }
@@ -47,9 +44,9 @@ u8 pcisim_hca_dealloc_uar(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 {
 	u32 uar = MLX5_GET(dealloc_uar_in, cmd->in, uar);
 
-	if (!ida_exists(&hca->uars, uar))
+	if (uar >= HCA_UARS || !test_bit(uar, hca->uars))
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_ERR, HCA_SYND_UAR_NUMBER);
-	ida_free(&hca->uars, uar);
+	__clear_bit(uar, hca->uars);
 	return MLX5_CMD_STAT_OK;
 }
 
@@ -244,7 +241,7 @@ int pcisim_hca_mkey_write(struct pcisim_hca *hca, const struct pcisim_hca_mkey *
 
 void pcisim_hca_objects_init(struct pcisim_hca *hca)
 {
-	ida_init(&hca->uars);
+	bitmap_zero(hca->uars, HCA_UARS);
 	xa_init_flags(&hca->pds, XA_FLAGS_ALLOC1);
 	xa_init_flags(&hca->mkeys, XA_FLAGS_ALLOC1);
 	xa_init_flags(&hca->tracking.cqs, XA_FLAGS_ALLOC1);
@@ -265,5 +262,4 @@ void pcisim_hca_objects_destroy(struct pcisim_hca *hca)
 		kvfree(mkey);
 	xa_destroy(&hca->mkeys);
 	xa_destroy(&hca->pds);
-	ida_destroy(&hca->uars);
 }

@@ -42,6 +42,7 @@ void pcisim_hca_vhca_reset(struct pcisim_hca_vhca *vhca)
 	WRITE_ONCE(vhca->generation, atomic_inc_return(&vhca->hca->generations));
 	pcisim_hca_bulk_reset(&vhca->bulk, vhca->state_size);
 	pcisim_hca_engine_reset(vhca);
+	pcisim_hca_own_reset(vhca);
 }
 
 /* The VHCA that a command names. */
@@ -112,10 +113,12 @@ u8 pcisim_hca_resume_vhca(struct pcisim_hca *hca, struct pcisim_hca_cmd *cmd)
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_RES_STATE_ERR,
 				       HCA_SYND_RESUME_LEVEL);
 	vhca->level = from - 1;
-	if (from == HCA_SUSPENDED)
+	if (from == HCA_SUSPENDED) {
 		vhca_end_streams(vhca);
-	else
-		pcisim_hca_engine_resume(vhca);
+		return MLX5_CMD_STAT_OK;
+	}
+	pcisim_hca_engine_resume(vhca);
+	pcisim_hca_own_resume(vhca);
 	return MLX5_CMD_STAT_OK;
 }
 

@@ -64,18 +64,23 @@ class Lab:
         self._processes.clear()
         self.adapter.fail_no_more()
 
-    def launch(self, name, vfs, *, incoming=False, paused=False, **setup):
+    def launch(self, name, vfs, *, incoming=False, paused=False, kind=VirtualMachine, **setup):
         """Start a machine on VFs that no other machine has."""
-        machine = VirtualMachine(name, self.folder, vfs)
+        machine = kind(name, self.folder, vfs)
         self._machines.append(machine)
         machine.start(Setup(self.payload, self.qemu, **setup), incoming, paused)
         self._processes.add(machine.process.pid)
         return machine
 
+    def vfs_of_sides(self, vfs=1):
+        """So many VFs for a source, and for a destination."""
+        return [side[:vfs] for side in self._sides]
+
     def pair(self, vfs=1, bulk=BULK_BYTES, paused=False, **setup):
         """A source whose guest works, and a destination."""
-        source = self.launch("source", self._sides[0][:vfs], paused=paused, **setup)
-        destination = self.launch("destination", self._sides[1][:vfs], incoming=True, **setup)
+        source_vfs, destination_vfs = self.vfs_of_sides(vfs)
+        source = self.launch("source", source_vfs, paused=paused, **setup)
+        destination = self.launch("destination", destination_vfs, incoming=True, **setup)
         source.connect()
         destination.connect()
         for vf in source.vfs:

@@ -71,6 +71,10 @@ class VirtualMachine:
         self._trace = folder / f"{name}.trace"
         self._socket = folder / f"{name}.qmp"
 
+    def guest_arguments(self, setup):
+        """The arguments that are about what runs in it."""
+        return ["-accel", "tcg,tb-size=32", "-m", f"{MEMORY_MIB}M", "-bios", str(setup.payload)]
+
     def start(self, setup, incoming=False, paused=False):
         """Start QEMU; incoming: it waits for a migration."""
         self._console.write_text("")
@@ -78,8 +82,7 @@ class VirtualMachine:
             file.unlink(missing_ok=True)
         command = [
             setup.qemu, "-nodefaults", "-no-user-config", "-display", "none",
-            "-machine", "q35", "-accel", "tcg,tb-size=32", "-cpu", "qemu64",
-            "-m", f"{MEMORY_MIB}M", "-bios", str(setup.payload),
+            "-machine", "q35", "-cpu", "qemu64", *self.guest_arguments(setup),
             "-serial", f"file:{self._console}",
             "-qmp", f"unix:{self._socket},server=on,wait=off",
             "-D", str(self._trace), *setup.arguments(self.vfs),
