@@ -294,6 +294,31 @@ struct vfio_mig_ops {
 	void (*reset)(struct vfio_mig *mig);
 };
 
+/**
+ * struct vfio_mig_memory_ops - what a driver tells of the memory in its regions
+ * @count: How many parts of regions are memory, at most VFIO_MIG_MAX_MEMORIES. Does
+ *	not change while the device is open.
+ * @describe: Fill in one of them, which is zeroed; numbers are little endian. Its
+ *	contents do not change while the device is open.
+ * @poison: List what of them must not be touched: fill in at most @room ranges,
+ *	which are zeroed, likewise. Optional.
+ *	Return: number of ranges that there are, which may be more.
+ *
+ * Shown to users in the info region. All run in process context without a lock, may
+ * sleep, and are called only while the device is open. In a device that cannot
+ * migrate nothing else of struct vfio_mig is set.
+ */
+struct vfio_mig_memory_ops {
+	unsigned int (*count)(struct vfio_mig *mig);
+	void (*describe)(struct vfio_mig *mig, unsigned int index,
+			 struct vfio_mig_memory *memory);
+	unsigned int (*poison)(struct vfio_mig *mig, struct vfio_mig_poison *ranges,
+			       unsigned int room);
+};
+
+/* Regions that a PCI device can have memory in, several parts in some. */
+#define VFIO_MIG_MAX_MEMORIES	16U
+
 /* The kinds of arcs in the kernel's table, over all sets of flags. */
 #define VFIO_MIG_ARCS		18
 /* From less than a microsecond to 8 seconds and more. */
@@ -318,6 +343,8 @@ struct vfio_mig_arc_times {
  * struct vfio_mig - migration side of a VFIO device
  * @vdev: the device; constant
  * @ops: the driver's operations; constant, NULL if the device cannot migrate
+ * @memory_ops: what the driver tells of memory, or NULL; set before the device is
+ *	registered, constant from then on, also if the device cannot migrate
  * @vendor: PCI vendor id, for the preamble; constant
  * @device: PCI device id, likewise
  * @block_mmio: keeps the user's touches from the device, or lets them pass
@@ -333,7 +360,8 @@ struct vfio_mig_arc_times {
  * @last_error: -errno of the last one
  * @last_error_from: state at that time
  * @last_error_to: state that was asked for
- * @last_reason: more about it, or NULL; a constant text
+ * @last_reason: more about it, or NULL; a constant text. A driver that failed the
+ *	session itself may set it in &vfio_mig_ops.save_end.
  * @bytes_saved: payload and headers that users read, over all sessions
  * @bytes_loaded: likewise, that users wrote
  * @sessions: number of sessions so far
@@ -367,6 +395,7 @@ struct vfio_mig_arc_times {
 struct vfio_mig {
 	struct vfio_device *vdev;
 	const struct vfio_mig_ops *ops;
+	const struct vfio_mig_memory_ops *memory_ops;
 	u16 vendor;
 	u16 device;
 	void (*block_mmio)(struct vfio_mig *mig, bool block);

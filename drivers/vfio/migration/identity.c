@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The info region: whoever holds the device's FD can read there which driver
- * serves the device and what that driver can do. struct vfio_mig_info tells how
- * to find it.
+ * serves the device, what that driver can do, and which parts of the regions are
+ * memory. struct vfio_mig_info tells how to find it.
  *
- * What it holds does not change while the device is open, so a reader that needs
- * several read() calls gets one picture.
+ * Its layout is fixed when the device is opened. What it holds does not change
+ * while the device is open, but for the list of poisoned memory; so a reader that
+ * does not look at that may use several read() calls.
  */
+#include <linux/cleanup.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/utsname.h>
 
 #include "pci.h"
 
-static_assert(sizeof(struct vfio_mig_info) == 128);
+static_assert(sizeof(struct vfio_mig_info) == 160);
+static_assert(sizeof(struct vfio_mig_memory) == 40);
+static_assert(sizeof(struct vfio_mig_poison) == 24);
+
+/* Ranges of poisoned memory that are listed; a device with more is beyond use. */
+#define VFIO_PCI_MIG_POISON_ROOM	64U
 
 /* What the library reads and writes, whatever the driver. */
 #define VFIO_PCI_MIG_STREAM_CAPS \
@@ -40,6 +48,8 @@ static u64 vfio_pci_mig_capabilities(const struct vfio_pci_mig_device *dev)
 {
 	u64 capabilities = VFIO_PCI_MIG_STREAM_CAPS;
 
+	if (!dev->mig.ops)
+		return 0;
 	if (dev->mig.ops->direct_align)
 		capabilities |= VFIO_MIG_INFO_DIRECT;
 	if (dev->mmio.block)
@@ -47,33 +57,91 @@ static u64 vfio_pci_mig_capabilities(const struct vfio_pci_mig_device *dev)
 	return capabilities;
 }
 
-static void vfio_pci_mig_fill_info(const struct vfio_pci_mig_device *dev,
-				   struct vfio_mig_info *info)
+static unsigned int vfio_pci_mig_memories(struct vfio_pci_mig_device *dev)
+{
+	const struct vfio_mig_memory_ops *ops = dev->mig.memory_ops;
+
+	return ops ? min(ops->count(&dev->mig), VFIO_MIG_MAX_MEMORIES) : 0;
+}
+
+static size_t vfio_pci_mig_poison_offset(unsigned int memories)
+{
+	return sizeof(struct vfio_mig_info) + memories * sizeof(struct vfio_mig_memory);
+}
+
+/* Without memory there is nothing that could be poisoned. */
+static size_t vfio_pci_mig_info_size(unsigned int memories)
+{
+	size_t size = vfio_pci_mig_poison_offset(memories);
+
+	if (memories)
+		size += VFIO_PCI_MIG_POISON_ROOM * sizeof(struct vfio_mig_poison);
+	return size;
+}
+
+static void vfio_pci_mig_fill_identity(const struct vfio_pci_mig_device *dev,
+				       struct vfio_mig_info *info)
 {
 	const struct vfio_device *vdev = &dev->core.vdev;
 
-	*info = (struct vfio_mig_info) {
-		.magic = cpu_to_le32(VFIO_MIG_INFO_MAGIC),
-		.size = cpu_to_le32(sizeof(*info)),
-		.format = cpu_to_le32(VFIO_MIG_FORMAT_VERSION),
-		.migration_flags = cpu_to_le64(vdev->migration_flags),
-		.capabilities = cpu_to_le64(vfio_pci_mig_capabilities(dev)),
-	};
+	info->magic = cpu_to_le32(VFIO_MIG_INFO_MAGIC);
+	info->size = cpu_to_le32(sizeof(*info));
+	info->format = cpu_to_le32(VFIO_MIG_FORMAT_VERSION);
+	info->migration_flags = cpu_to_le64(vdev->migration_flags);
+	info->capabilities = cpu_to_le64(vfio_pci_mig_capabilities(dev));
 	strscpy(info->driver, vdev->ops->name);
 	strscpy(info->driver_version, vfio_pci_mig_driver_version(dev->core.pdev));
+}
+
+static void vfio_pci_mig_fill_memories(struct vfio_pci_mig_device *dev,
+				       struct vfio_mig_info *info, unsigned int memories)
+{
+	struct vfio_mig_memory *memory = (void *)(info + 1);
+
+	for (unsigned int i = 0; i < memories; i++)
+		dev->mig.memory_ops->describe(&dev->mig, i, &memory[i]);
+	info->memory_offset = cpu_to_le32(sizeof(*info));
+	info->memory_size = cpu_to_le32(sizeof(*memory));
+	info->memory_count = cpu_to_le32(memories);
+}
+
+static void vfio_pci_mig_fill_poison(struct vfio_pci_mig_device *dev, struct vfio_mig_info *info,
+				     unsigned int memories)
+{
+	size_t offset = vfio_pci_mig_poison_offset(memories);
+	unsigned int known, listed;
+
+	info->poison_offset = cpu_to_le32(offset);
+	info->poison_size = cpu_to_le32(sizeof(struct vfio_mig_poison));
+	if (!dev->mig.memory_ops->poison)
+		return;
+	known = dev->mig.memory_ops->poison(&dev->mig, (void *)info + offset,
+					    VFIO_PCI_MIG_POISON_ROOM);
+	listed = min(known, VFIO_PCI_MIG_POISON_ROOM);
+	info->poison_count = cpu_to_le32(listed);
+	info->poison_lost = cpu_to_le32(known - listed);
 }
 
 static ssize_t vfio_pci_mig_info_rw(struct vfio_pci_core_device *core, char __user *buf,
 				    size_t count, loff_t *ppos, bool iswrite)
 {
+	struct vfio_pci_mig_device *dev = to_vfio_pci_mig(&core->vdev);
+	unsigned int memories = vfio_pci_mig_memories(dev);
+	size_t size = vfio_pci_mig_info_size(memories);
 	loff_t pos = *ppos & VFIO_PCI_OFFSET_MASK;
-	struct vfio_mig_info info;
 	ssize_t done;
 
 	if (iswrite)
 		return -EINVAL;
-	vfio_pci_mig_fill_info(to_vfio_pci_mig(&core->vdev), &info);
-	done = simple_read_from_buffer(buf, count, &pos, &info, sizeof(info));
+	struct vfio_mig_info *info __free(kfree) = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!info)
+		return -ENOMEM;
+	vfio_pci_mig_fill_identity(dev, info);
+	if (memories) {
+		vfio_pci_mig_fill_memories(dev, info, memories);
+		vfio_pci_mig_fill_poison(dev, info, memories);
+	}
+	done = simple_read_from_buffer(buf, count, &pos, info, size);
 	if (done > 0)
 		*ppos += done;
 	return done;
@@ -100,9 +168,9 @@ static const struct vfio_pci_regops vfio_pci_mig_info_regops = {
 int vfio_pci_mig_add_info_region(struct vfio_pci_mig_device *dev)
 {
 	u32 type = VFIO_REGION_TYPE_PCI_VENDOR_TYPE | dev->core.pdev->vendor;
+	size_t size = vfio_pci_mig_info_size(vfio_pci_mig_memories(dev));
 
 	return vfio_pci_core_register_dev_region(&dev->core, type, VFIO_MIG_REGION_SUBTYPE_INFO,
-						 &vfio_pci_mig_info_regops,
-						 sizeof(struct vfio_mig_info),
+						 &vfio_pci_mig_info_regops, size,
 						 VFIO_REGION_INFO_FLAG_READ, NULL);
 }

@@ -137,14 +137,15 @@ int vfio_pci_mig_open_device(struct vfio_device *vdev)
 	ret = vfio_pci_core_enable(&dev->core);
 	if (ret)
 		return ret;
-	if (dev->mig.ops) {
+	/* A device that cannot migrate may have memory to tell of. */
+	if (dev->mig.ops || dev->mig.memory_ops)
 		ret = vfio_pci_mig_add_info_region(dev);
-		if (ret) {
-			vfio_pci_core_disable(&dev->core);
-			return ret;
-		}
-		vfio_mig_open(&dev->mig);
+	if (ret) {
+		vfio_pci_core_disable(&dev->core);
+		return ret;
 	}
+	if (dev->mig.ops)
+		vfio_mig_open(&dev->mig);
 	vfio_pci_core_finish_enable(&dev->core);
 	return 0;
 }

@@ -88,10 +88,10 @@ struct vfio_mig_end {
 };
 
 /*
- * The info region of a device that can migrate: read-only, of the type
+ * The info region of a device: read-only, of the type
  * VFIO_REGION_TYPE_PCI_VENDOR_TYPE | <the device's PCI vendor id> and this subtype.
- * It holds struct vfio_mig_info. Vendors are free in their subtypes, so a reader
- * that found the region checks the magic.
+ * It begins with struct vfio_mig_info. Vendors are free in their subtypes, so a reader
+ * that found the region checks the magic. What one read() returns is one picture.
  */
 #define VFIO_MIG_REGION_SUBTYPE_INFO	0x4d494749
 
@@ -113,10 +113,21 @@ struct vfio_mig_end {
  * @size: bytes of this structure; later versions may append members
  * @format: VFIO_MIG_FORMAT_VERSION of the streams that the driver writes
  * @reserved: zero
- * @migration_flags: VFIO_MIGRATION_ flags, as VFIO_DEVICE_FEATURE_MIGRATION has them
+ * @migration_flags: VFIO_MIGRATION_ flags, as VFIO_DEVICE_FEATURE_MIGRATION has them;
+ *	0 if the device cannot migrate, and then @capabilities are as well
  * @capabilities: VFIO_MIG_INFO_ bits
  * @driver: name of the driver, padded with zeroes, at least one of them
  * @driver_version: its version, or the kernel's if it has none, padded likewise
+ * @memory_offset: where the first struct vfio_mig_memory is, in the info region
+ * @memory_size: bytes from one of them to the next; later versions may append members
+ * @memory_count: number of them; 0 if the driver says nothing about memory
+ * @poison_offset: where the first struct vfio_mig_poison is, in the info region
+ * @poison_size: bytes from one of them to the next
+ * @poison_count: number of them; unlike all the rest it changes while the device is open
+ * @poison_lost: number of further ranges for which there is no room
+ * @reserved2: zero
+ *
+ * Members from @memory_offset on are there if @size says so.
  */
 struct vfio_mig_info {
 	__le32 magic;
@@ -127,6 +138,59 @@ struct vfio_mig_info {
 	__le64 capabilities;
 	__u8 driver[32];
 	__u8 driver_version[64];
+	__le32 memory_offset;
+	__le32 memory_size;
+	__le32 memory_count;
+	__le32 poison_offset;
+	__le32 poison_size;
+	__le32 poison_count;
+	__le32 poison_lost;
+	__le32 reserved2;
+};
+
+/* Mappings are cached, as those of the machine's own memory. */
+#define VFIO_MIG_MEMORY_CACHED		0x1
+/* Mappings are not cached; writes may be combined. */
+#define VFIO_MIG_MEMORY_WRITE_COMBINED	0x2
+
+/* The host's node is not known. */
+#define VFIO_MIG_NO_NODE		0xffffffff
+
+/**
+ * struct vfio_mig_memory - a part of a region that is memory, not registers
+ * @region: index of the region
+ * @flags: VFIO_MIG_MEMORY_ flags; bits that a reader does not know say nothing it has
+ *	to care about
+ * @offset: where the memory begins in the region
+ * @length: bytes of it. What the region has behind it is not backed by anything.
+ * @alignment: mappings are made of the largest pages if both their address and, in the
+ *	guest, the address of the region are a multiple of this; a power of two
+ * @node: the host's NUMA node that the memory is nearest to, or VFIO_MIG_NO_NODE; its
+ *	proximity domain, as this kernel numbers them
+ * @reserved: zero
+ */
+struct vfio_mig_memory {
+	__le32 region;
+	__le32 flags;
+	__le64 offset;
+	__le64 length;
+	__le64 alignment;
+	__le32 node;
+	__le32 reserved;
+};
+
+/**
+ * struct vfio_mig_poison - memory that must not be touched, as the hardware lost it
+ * @region: index of the region
+ * @reserved: zero
+ * @offset: where it begins in the region
+ * @length: bytes of it
+ */
+struct vfio_mig_poison {
+	__le32 region;
+	__le32 reserved;
+	__le64 offset;
+	__le64 length;
 };
 
 #endif /* _UAPI_LINUX_VFIO_MIG_H */

@@ -5,6 +5,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
@@ -86,6 +87,23 @@ TEST_F(identity, tells_the_capabilities)
 	EXPECT_EQ(stream, capabilities & ~VFIO_MIG_INFO_DIRECT);
 }
 
+/* A VF has registers only. */
+TEST_F(identity, tells_of_no_memory)
+{
+	EXPECT_EQ(0, self->info.memory_count);
+	EXPECT_EQ(0, self->info.poison_count);
+	EXPECT_TRUE(is_zero(&self->info.memory_offset,
+			    sizeof(self->info) - offsetof(struct vfio_mig_info, memory_offset)));
+}
+
+/* What was there first has not moved. */
+TEST_F(identity, layout)
+{
+	EXPECT_EQ(32, offsetof(struct vfio_mig_info, driver));
+	EXPECT_EQ(128, offsetof(struct vfio_mig_info, memory_offset));
+	EXPECT_EQ(160, sizeof(struct vfio_mig_info));
+}
+
 TEST_F(identity, region_is_read_only)
 {
 	unsigned char zeroes[sizeof(self->info)] = { 0 };
@@ -135,7 +153,10 @@ TEST_F(identity, every_piece)
 
 TEST_F(identity, ends)
 {
-	static const uint64_t beyond[] = { 0, 1, 7, PAGE, 1 << 30, (1ULL << 40) - 129 };
+	/* up to the last byte that belongs to the region's index */
+	static const uint64_t beyond[] = {
+		0, 1, 7, PAGE, 1 << 30, (1ULL << 40) - 1 - sizeof(struct vfio_mig_info),
+	};
 	char byte = 0x5a;
 	unsigned int i;
 

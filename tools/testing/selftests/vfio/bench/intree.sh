@@ -7,15 +7,18 @@
 # their own paths, so that nothing but what changed is built and nothing of it
 # stays. The overlays' upper layers are thrown away at each run.
 
-INTREE_OPTIONS=(VFIO_MIG MLX5_VFIO_MIG SAMPLE_VFIO_MIG PCISIM PCISIM_HCA PCISIM_TESTDEV)
+INTREE_OPTIONS=(VFIO_MIG MLX5_VFIO_MIG NVGRACE_VFIO_MIG SAMPLE_VFIO_MIG PCISIM PCISIM_GPU PCISIM_HCA
+	PCISIM_TESTDEV)
 # The hook lines, one below each anchor: <file> | <anchor> | <line>
 intree_hooks() {
 	cat <<-'END'
 		drivers/vfio/Makefile|obj-$(CONFIG_VFIO_PCI_CORE) += pci/|obj-$(CONFIG_VFIO_MIG) += migration/
 		drivers/vfio/pci/Makefile|obj-$(CONFIG_MLX5_VFIO_PCI)|obj-$(CONFIG_MLX5_VFIO_MIG) += mlx5-mig/
+		drivers/vfio/pci/Makefile|obj-$(CONFIG_NVGRACE_GPU_VFIO_PCI)|obj-$(CONFIG_NVGRACE_VFIO_MIG) += nvgrace-mig/
 		drivers/pci/Makefile|obj-$(CONFIG_PCI_ENDPOINT)|obj-$(CONFIG_PCISIM) += pcisim/
 		drivers/vfio/Kconfig|source "drivers/vfio/pci/Kconfig"|source "drivers/vfio/migration/Kconfig"
 		drivers/vfio/pci/Kconfig|source "drivers/vfio/pci/mlx5/Kconfig"|source "drivers/vfio/pci/mlx5-mig/Kconfig"
+		drivers/vfio/pci/Kconfig|source "drivers/vfio/pci/nvgrace-gpu/Kconfig"|source "drivers/vfio/pci/nvgrace-mig/Kconfig"
 		samples/Makefile|obj-y					+= vfio-mdev/|obj-$(CONFIG_SAMPLE_VFIO_MIG)	+= vfio-mig/
 		samples/Kconfig|source "samples/damon/Kconfig"|source "samples/vfio-mig/Kconfig"
 		drivers/pci/Kconfig|source "drivers/pci/switch/Kconfig"|source "drivers/pci/pcisim/Kconfig"

@@ -8,6 +8,7 @@
 declare -A LAYERS=(
 	[vfio-mig]="vfio vfio-pci-core"
 	[mlx5-vfio-mig]="vfio-mig vfio vfio-pci-core mlx5_core"
+	[nvgrace-vfio-mig]="vfio-mig vfio vfio-pci-core"
 	[vfio-mig-sample]="vfio-mig vfio vfio-pci-core vfio-mig-sample-pf"
 	[vfio-mig-sample-pf]=""
 	[pcisim]="configfs"

@@ -45,7 +45,7 @@ leak_report() {
 		function finish() {
 			if (block == "")
 				return
-			if (block ~ /\[(vfio_mig|mlx5_vfio_mig|vfio_mig_sample|vfio_mig_sample_pf|pcisim|pcisim_gpu|pcisim_hca|pcisim_testdev)\]/) {
+			if (block ~ /\[(vfio_mig|mlx5_vfio_mig|nvgrace_vfio_mig|vfio_mig_sample|vfio_mig_sample_pf|pcisim|pcisim_gpu|pcisim_hca|pcisim_testdev)\]/) {
 				if (++ours <= 3)
 					printf "   leak:\n%s", block
 			} else {
