@@ -36,6 +36,16 @@ lint_modules() {
 	lint_result "$RESULT/modules"
 }
 
+lint_arm64() {
+	local log=$RESULT/build-arm64
+
+	arm64_ready
+	step "gcc with W=1 for arm64" "$log" arm64_modules
+	grep -q '^  LD \[M\]  .*vfio-mig' "$log" || die "nothing was built for arm64, see $log"
+	grep -E '(warning|error|note): |^error:' "$log" | grep -v '^WARNING: modpost' >"$RESULT/arm64"
+	lint_result "$RESULT/arm64"
+}
+
 # User space has none of the kernel's macros, reaches a device's memory through
 # volatile pointers, and has to use the names that libraries chose.
 LINT_USER_SPACE=BIT_MACRO,CAMELCASE,PREFER_DEFINED_ATTRIBUTE_MACRO,VOLATILE
@@ -100,6 +110,7 @@ bench_lint() {
 	root_ready_full
 	results_new lint
 	lint_modules
+	lint_arm64
 	lint_style
 	lint_kernel_doc
 	lint_layers

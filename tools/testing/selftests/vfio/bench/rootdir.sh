@@ -13,7 +13,8 @@ ROOT_PACKAGES=(
 	procps iproute2 pciutils qemu-system-x86
 )
 FULL_PACKAGES=(
-	bc bison ccache flex libelf-dev libssl-dev liburing-dev perl sparse shellcheck uuid-dev
+	bc bison ccache flex gcc-aarch64-linux-gnu libelf-dev libssl-dev liburing-dev perl sparse
+	shellcheck uuid-dev
 )
 
 install_mmdebstrap() {

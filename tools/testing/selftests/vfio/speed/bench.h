@@ -24,4 +24,9 @@ void bench_read_path(void);
 /* memory for a large state */
 void bench_footprint(void);
 
+/* nvgrace-vfio-mig: the memory of a GPU */
+void bench_gpu(void);
+/* reports of dirty pages; needs IOMMUFD */
+void bench_dirty(void);
+
 #endif /* SPEED_BENCH_H */
