@@ -8,6 +8,7 @@
  * found by looking, like those of a guest in a virtual machine.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "harness.h"
@@ -86,7 +87,7 @@ static uint32_t vhca_id(const char *address)
 	struct sim driver = { 0 };
 
 	/* mlx5_core has the same files for each function that it drives */
-	strcpy(driver.pf, address);
+	snprintf(driver.pf, sizeof(driver.pf), "%s", address);
 	firmware_put(in, 0, SIM_QUERY_HCA_CAP << 16);
 	firmware_put(in, 4, 1);
 	firmware_command(&driver, in, sizeof(in), out, sizeof(out));

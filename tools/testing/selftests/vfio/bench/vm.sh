@@ -10,8 +10,8 @@
 # 4 GiB is the memory of the simulated GPUs: the kernel must neither use it nor, as
 # memory above 4 GiB asks for that, set aside low memory for DMA.
 
-VM_MEMORY=(-m "2592M,slots=1,maxmem=8G" -object memory-backend-ram,id=coherent,size=4G
-	-device pc-dimm,memdev=coherent,addr=0x100000000)
+VM_MEMORY=(-m "2592M,slots=1,maxmem=8G" -object "memory-backend-ram,id=coherent,size=4G"
+	-device "pc-dimm,memdev=coherent,addr=0x100000000")
 VM_COMMAND_LINE="console=ttyS0 loglevel=4 mem=2048M acpi_no_memhotplug numa=off nokaslr mitigations=off log_buf_len=4M panic=-1"
 # Four levels of page tables: with five, KASAN takes an interrupt in the short time
 # in which the kernel forgets its CPU's features for a wild access.
