@@ -40,13 +40,14 @@ static void engine_set(const struct pcisim_hca_vhca *vhca, u32 offset, u32 value
 	writel(value, pcisim_function_bar(vhca->fn) + PCISIM_ENGINE_OFFSET + offset);
 }
 
+/* A user enables the engine last: if it is enabled here, the rest is what the user wrote. */
 static void engine_read(const struct pcisim_hca_vhca *vhca, struct engine_registers *regs)
 {
+	regs->ctrl = engine_get(vhca, PCISIM_ENGINE_CTRL);
 	regs->ring = engine_get(vhca, PCISIM_ENGINE_RING_LOW) |
 		     (u64)engine_get(vhca, PCISIM_ENGINE_RING_HIGH) << 32;
 	regs->entries = engine_get(vhca, PCISIM_ENGINE_RING_ENTRIES);
 	regs->period = engine_get(vhca, PCISIM_ENGINE_PERIOD);
-	regs->ctrl = engine_get(vhca, PCISIM_ENGINE_CTRL);
 	regs->vector = engine_get(vhca, PCISIM_ENGINE_VECTOR);
 }
 

@@ -4,11 +4,14 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "engine.h"
+#include "kselftest.h"
+#include "sim.h"
 
 static size_t ring_bytes(const struct engine *engine)
 {
@@ -78,11 +81,33 @@ uint64_t engine_next(struct engine *engine)
 	return (uint64_t)high << 32 | low;
 }
 
+/* What can keep an engine from going on. */
+static void explain_standstill(struct engine *engine, uint64_t goal)
+{
+	const char *address = engine->dev->address;
+
+	ksft_print_msg("engine of %s: next %llu, wanted %llu, control 0x%x, status 0x%x, ring of %u at 0x%x, period %u\n",
+		       address, (unsigned long long)engine_next(engine), (unsigned long long)goal,
+		       engine_get(engine, PCISIM_ENGINE_CTRL),
+		       engine_get(engine, PCISIM_ENGINE_STATUS),
+		       engine_get(engine, PCISIM_ENGINE_RING_ENTRIES),
+		       engine_get(engine, PCISIM_ENGINE_RING_LOW),
+		       engine_get(engine, PCISIM_ENGINE_PERIOD));
+	ksft_print_msg("%llu writes, %llu faults, %llu resets; command 0x%x\n",
+		       (unsigned long long)sim_counter(address, "dma_writes"),
+		       (unsigned long long)sim_counter(address, "dma_faults"),
+		       (unsigned long long)sim_counter(address, "resets"),
+		       vfio_config_get(engine->dev, PCI_COMMAND, 2));
+}
+
 int __engine_progress(struct engine *engine, uint64_t more)
 {
 	uint64_t goal = engine_next(engine) + more;
 
-	return wait_until(engine_next(engine) >= goal, LATER) ? 0 : -ETIMEDOUT;
+	if (wait_until(engine_next(engine) >= goal, LATER))
+		return 0;
+	explain_standstill(engine, goal);
+	return -ETIMEDOUT;
 }
 
 bool engine_is_quiet(struct engine *engine)
