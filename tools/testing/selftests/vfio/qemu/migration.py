@@ -7,6 +7,8 @@ import time
 from util import Failure, OutOfTime, wait_until
 
 EVENT_TIMEOUT = 120
+# until the destination has acknowledged that a VF was reconfigured, if it is to hear of it
+ACK_TIMEOUT = 15
 # how often all memory is copied under the running guest before it may stop
 PRECOPY_PASSES = 2
 
@@ -92,10 +94,24 @@ class Migration:
         wait_until(lambda: self.destination.device_states().count("resuming") >=
                    len(self.destination.vfs), EVENT_TIMEOUT, "the destination's VF waiting")
 
-    def wait_for_ack(self, count):
-        """Wait until the destination has acknowledged that it may be switched over."""
-        wait_until(lambda: self.source.traced("source_return_path_thread_switchover_acked") >=
-                   count, EVENT_TIMEOUT, "an acknowledgement by the destination")
+    def _acks(self):
+        """How often the destination has acknowledged that it may be switched over."""
+        return self.source.traced("source_return_path_thread_switchover_acked")
+
+    def reconfigure(self, vf):
+        """Change the configuration of a VF of the source, until the destination has to
+        acknowledge anew. Between the question for the amount of data and the SAVE that
+        follows, the SAVE takes the change along, and nobody hears of it."""
+        count = self._acks() + 1
+
+        def try_once():
+            vf.reconfigure()
+            try:
+                return wait_until(lambda: self._acks() >= count, ACK_TIMEOUT, "")
+            except OutOfTime:
+                return False
+
+        wait_until(try_once, EVENT_TIMEOUT, "an acknowledgement by the destination")
 
     def finish(self, running=True):
         """Let it come to its end; running: the guest runs afterwards."""

@@ -56,9 +56,7 @@ def reinit(lab):
     migration.wait_for_passes()
     require(was_in_precopy(migration.source), "a VF in PRE_COPY")
     for _ in range(RECONFIGURATIONS):
-        before = migration.source.traced("source_return_path_thread_switchover_acked")
-        migration.source.vfs[0].reconfigure()
-        migration.wait_for_ack(before + 1)
+        migration.reconfigure(migration.source.vfs[0])
     migration.finish()
     require(migration.source.traced("vfio_query_precopy_size_request_switchover_ack"),
             "a new acknowledgement asked for")
