@@ -86,10 +86,11 @@ static void explain_standstill(struct engine *engine, uint64_t goal)
 {
 	const char *address = engine->dev->address;
 
-	ksft_print_msg("engine of %s: next %llu, wanted %llu, control 0x%x, status 0x%x, ring of %u at 0x%x, period %u\n",
+	ksft_print_msg("engine of %s: next %llu, wanted %llu, control 0x%x, status 0x%x\n",
 		       address, (unsigned long long)engine_next(engine), (unsigned long long)goal,
 		       engine_get(engine, PCISIM_ENGINE_CTRL),
-		       engine_get(engine, PCISIM_ENGINE_STATUS),
+		       engine_get(engine, PCISIM_ENGINE_STATUS));
+	ksft_print_msg("ring of %u at 0x%x, period %u\n",
 		       engine_get(engine, PCISIM_ENGINE_RING_ENTRIES),
 		       engine_get(engine, PCISIM_ENGINE_RING_LOW),
 		       engine_get(engine, PCISIM_ENGINE_PERIOD));
