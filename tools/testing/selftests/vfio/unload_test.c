@@ -178,9 +178,9 @@ TEST_F_TIMEOUT(unload, pf_driver_waits_for_users, 60)
 TEST_F_TIMEOUT(unload, everything_twice, 60)
 {
 	static const char * const modules[] = {
-		DRIVER_OURS, DRIVER_IN_TREE, "vfio_mig_sample",
+		DRIVER_OURS, DRIVER_IN_TREE, "nvgrace_vfio_mig", "vfio_mig_sample",
 		"vfio_mig_sample_pf", "vfio_mig",
-		"pcisim_hca", "pcisim_testdev", "pcisim", NULL,
+		"pcisim_hca", "pcisim_gpu", "pcisim_testdev", "pcisim", NULL,
 	};
 	struct pair *pair = &self->pair;
 	unsigned int i, turn;

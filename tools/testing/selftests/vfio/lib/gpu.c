@@ -40,6 +40,7 @@ const struct gpu_traits gpu_traits[GPU_KINDS] = {
 static void unload_at_exit(void)
 {
 	__sim_remove_all();
+	__module_unload_soon("nvgrace_vfio_mig");
 	__module_unload_soon("pcisim_gpu");
 }
 
