@@ -51,6 +51,6 @@ help:
 	@echo '  FUZZ_SECONDS=<n>      fuzz for so long (fuzz; default 60)'
 	@echo "  MODEL='regex'         only the searches that match (model)"
 	@echo "  SPEED='name ...'      only these benchmarks (bench), see speed/main.c"
-	@echo '  KVER=x.y.z            this kernel instead of the newest on offer'
+	@echo '  KVER=x.y.z            this kernel instead of the newest 7.2 on offer'
 	@echo '  MIRROR=<URI>          this Debian mirror instead of the one that apt is configured for'
 	@echo '  XDG_CACHE_HOME=<dir>  the cache is <dir>/vfio-mig'
