@@ -144,6 +144,12 @@ struct vfio_mig_ops {
 	 * such a buffer. A power of two up to the page size, or 0: never.
 	 */
 	unsigned int direct_align;
+	/**
+	 * @load_overlaps: apply a record while the next one arrives, if the stream
+	 * announces an end record. Takes a second buffer; worth it for a device
+	 * that works on a record by itself.
+	 */
+	bool load_overlaps;
 	/** @mmio_policy: touches of the BARs while the device is stopped */
 	enum vfio_mig_mmio_policy mmio_policy;
 
@@ -259,10 +265,11 @@ struct vfio_mig_ops {
 	 * @load_record: Apply one complete record.
 	 * @buf went through @buf_init; it holds &vfio_mig_buf.length bytes, at
 	 * least 1 and at most @max_record.
-	 * Context: the writer's context, serialised with all other ops of the
-	 * stream. The vfio_mig guard is NOT held.
+	 * Context: the writer's context, or with @load_overlaps a worker, serialised
+	 * with all other ops of the stream. The vfio_mig guard is NOT held.
 	 * Return: 0, or -errno, which write() returns and which fails the
-	 * stream.
+	 * stream. With @load_overlaps a later write() may be the one that returns it,
+	 * at the latest that of the end record.
 	 */
 	int (*load_record)(struct vfio_mig_stream *st, u32 tag, struct vfio_mig_buf *buf);
 
@@ -469,7 +476,7 @@ void vfio_mig_save_expect(struct vfio_mig_stream *st, u64 bytes);
 void vfio_mig_save_fail(struct vfio_mig_stream *st, struct vfio_mig_buf *buf, int error);
 
 /* Loading */
-int vfio_mig_load_reserve(struct vfio_mig_stream *st, size_t size);
+int vfio_mig_load_reserve(struct vfio_mig_stream *st, size_t size, unsigned int count);
 
 /* Buffers */
 size_t vfio_mig_buf_capacity(const struct vfio_mig_buf *buf);

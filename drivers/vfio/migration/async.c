@@ -29,6 +29,8 @@
 /* Requests that a session queues at most, and bytes of each; further ones wait in place. */
 #define VFIO_MIG_MAX_REQUESTS	64U
 #define VFIO_MIG_MAX_REQUEST	(SZ_16M + PAGE_SIZE)
+/* Pages that are taken from the user at a time. */
+#define VFIO_MIG_EXTRACT_PAGES	64
 
 /* Whether the submitter goes on when the request is queued. */
 bool vfio_mig_async_wanted(struct kiocb *iocb)
@@ -116,7 +118,7 @@ static void vfio_mig_async_unaccount(struct vfio_mig_request *request)
 {
 	if (!request->user)
 		return;
-	atomic_long_sub(request->segments, &request->user->locked_vm);
+	atomic_long_sub(request->nr_pages, &request->user->locked_vm);
 	free_uid(request->user);
 }
 
@@ -129,9 +131,9 @@ static int vfio_mig_async_account(struct vfio_mig_request *request)
 
 	if (!request->pinned)
 		return 0;
-	locked = atomic_long_add_return(request->segments, &user->locked_vm);
+	locked = atomic_long_add_return(request->nr_pages, &user->locked_vm);
 	if (locked > limit && !capable(CAP_IPC_LOCK)) {
-		atomic_long_sub(request->segments, &user->locked_vm);
+		atomic_long_sub(request->nr_pages, &user->locked_vm);
 		return -ENOMEM;
 	}
 	request->user = get_uid(user);
@@ -141,9 +143,10 @@ static int vfio_mig_async_account(struct vfio_mig_request *request)
 static void vfio_mig_async_unpin(struct vfio_mig_request *request, bool dirty)
 {
 	for (unsigned int i = 0; request->pinned && i < request->segments; i++) {
-		struct page *page = request->vec[i].bv_page;
+		const struct bio_vec *vec = &request->vec[i];
 
-		unpin_user_pages_dirty_lock(&page, 1, dirty);
+		unpin_user_page_range_dirty_lock(vec->bv_page,
+						 PFN_UP(vec->bv_offset + vec->bv_len), dirty);
 	}
 }
 
@@ -156,11 +159,28 @@ static void vfio_mig_async_free(struct vfio_mig_stream *st, struct vfio_mig_requ
 	kfree(request);
 }
 
+/* Pages that follow each other in memory, as those of a large folio do, make one segment. */
+static void vfio_mig_async_append(struct vfio_mig_request *request, struct page *page,
+				  size_t offset, size_t length)
+{
+	if (request->segments && !offset) {
+		struct bio_vec *last = &request->vec[request->segments - 1];
+		size_t end = last->bv_offset + last->bv_len;
+
+		if (PAGE_ALIGNED(end) && last->bv_page + (end >> PAGE_SHIFT) == page &&
+		    page_folio(last->bv_page) == page_folio(page)) {
+			last->bv_len += length;
+			return;
+		}
+	}
+	bvec_set_page(&request->vec[request->segments++], page, length, offset);
+}
+
 /* Pages of one segment of the user's memory. Returns bytes or -errno. */
 static ssize_t vfio_mig_async_extract(struct vfio_mig_request *request, struct iov_iter *iter,
 				      size_t wanted, unsigned int room)
 {
-	struct page *pages[16];
+	struct page *pages[VFIO_MIG_EXTRACT_PAGES];
 	struct page **list = pages;
 	size_t offset, left;
 	ssize_t bytes;
@@ -172,7 +192,8 @@ static ssize_t vfio_mig_async_extract(struct vfio_mig_request *request, struct i
 	for (left = bytes; left; list++) {
 		size_t part = min(left, PAGE_SIZE - offset);
 
-		bvec_set_page(&request->vec[request->segments++], *list, part, offset);
+		vfio_mig_async_append(request, *list, offset, part);
+		request->nr_pages++;
 		left -= part;
 		offset = 0;
 	}
@@ -193,9 +214,9 @@ static int vfio_mig_async_take(struct vfio_mig_request *request, struct iov_iter
 	if (!request->vec)
 		return -ENOMEM;
 	request->pinned = iov_iter_extract_will_pin(iter);
-	while (taken < length && request->segments < room) {
+	while (taken < length && request->nr_pages < room) {
 		ssize_t bytes = vfio_mig_async_extract(request, iter, length - taken,
-						       room - request->segments);
+						       room - request->nr_pages);
 
 		if (bytes < 0) {
 			iov_iter_revert(iter, taken);

@@ -17,27 +17,41 @@
 
 #define VFIO_MIG_DIRECT_HEADER	sizeof(struct vfio_mig_record_header)
 
+/* Whether the payload goes on in this piece of memory without a gap for the device. */
+static bool vfio_mig_direct_joins(const struct vfio_mig_buf *buf, unsigned int begin)
+{
+	return !buf->nr_pages || (!begin && PAGE_ALIGNED(buf->offset + buf->size));
+}
+
+static void vfio_mig_direct_append(struct vfio_mig_buf *buf, struct page *page,
+				   unsigned int begin, unsigned int end)
+{
+	if (!buf->nr_pages)
+		buf->offset = begin;
+	buf->size += end - begin;
+	for (; begin < end; begin = 0, end -= min(end, PAGE_SIZE))
+		buf->pages[buf->nr_pages++] = page++;
+}
+
 /* The part of the request's memory from @skip bytes on, as a list of pages. */
 static bool vfio_mig_direct_fill(struct vfio_mig_buf *buf, const struct vfio_mig_request *request,
 				 size_t skip)
 {
 	for (unsigned int i = 0; i < request->segments; i++) {
 		const struct bio_vec *vec = &request->vec[i];
-		unsigned int begin = vec->bv_offset;
-		unsigned int end = begin + vec->bv_len;
+		unsigned int begin = vec->bv_offset + skip;
+		unsigned int end = vec->bv_offset + vec->bv_len;
 
-		if (skip >= vec->bv_len) {
-			skip -= vec->bv_len;
+		if (begin >= end) {
+			skip = begin - end;
 			continue;
 		}
-		begin += skip;
 		skip = 0;
-		if (!buf->nr_pages)
-			buf->offset = begin;
-		else if (begin || offset_in_page(buf->offset + buf->size))
+		if (!vfio_mig_direct_joins(buf, offset_in_page(begin)))
 			return false;
-		buf->pages[buf->nr_pages++] = vec->bv_page;
-		buf->size += end - begin;
+		vfio_mig_direct_append(buf, vec->bv_page + (begin >> PAGE_SHIFT),
+				       offset_in_page(begin),
+				       end - round_down(begin, PAGE_SIZE));
 	}
 	return buf->nr_pages;
 }
@@ -50,7 +64,7 @@ static struct vfio_mig_buf *vfio_mig_direct_buf(const struct vfio_mig_ops *ops,
 	if (!buf)
 		return NULL;
 	buf->request = request;
-	if (!vfio_mig_buf_reserve(buf, request->segments) &&
+	if (!vfio_mig_buf_reserve(buf, request->nr_pages) &&
 	    vfio_mig_direct_fill(buf, request, VFIO_MIG_DIRECT_HEADER) &&
 	    IS_ALIGNED(buf->offset, ops->direct_align))
 		return buf;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loading: the writer's bytes become images, which the driver applies.
+ * Loading: the writer's bytes become images, which the driver applies (apply.c).
  *
  * The stream comes from somewhere else and is not trusted. Memory is allocated
- * for bytes that have arrived, never for a size that a header claims. The write
- * that completes a record returns what became of it, as a failure at
- * RESUMING -> STOP comes too late for the sender. An error stays.
+ * for bytes that have arrived, never for a size that a header claims. What became
+ * of a record a write tells, as a failure at RESUMING -> STOP comes too late for
+ * the sender. An error stays.
  */
 #include <linux/fs.h>
 #include <linux/poll.h>
@@ -19,66 +19,6 @@
 /* Bytes taken from the writer at a time. */
 #define VFIO_MIG_LOAD_STEP	SZ_1M
 
-static struct vfio_mig_buf *vfio_mig_load_buf(struct vfio_mig_stream *st)
-{
-	return st->pool[0];
-}
-
-/**
- * vfio_mig_load_reserve() - have memory for a record before it comes
- * @st: a loading session
- * @size: bytes of the record
- *
- * The memory goes through &vfio_mig_ops.buf_init at once. How large a size of
- * which nothing has arrived yet may be is up to the driver.
- *
- * Context: in &vfio_mig_ops.load_begin or &vfio_mig_ops.expect.
- * Return: 0 or -errno; a record can be loaded either way.
- */
-int vfio_mig_load_reserve(struct vfio_mig_stream *st, size_t size)
-{
-	struct vfio_mig_buf *buf = vfio_mig_load_buf(st);
-	int ret;
-
-	lockdep_assert_held(&st->call_lock);
-	if (size > buf->size) {
-		vfio_mig_buf_retire(st, buf);
-		ret = vfio_mig_buf_grow(buf, size);
-		if (ret)
-			return ret;
-	}
-	return buf->size ? vfio_mig_buf_prepare(st, buf) : 0;
-}
-EXPORT_SYMBOL_NS_GPL(vfio_mig_load_reserve, "VFIO_MIG");
-
-static int vfio_mig_load_verify(struct vfio_mig_stream *st, struct vfio_mig_buf *buf)
-{
-	if (!st->parser.checked)
-		return 0;
-	return vfio_mig_parser_verify(&st->parser, vfio_mig_buf_crc32c(buf));
-}
-
-/* Apply a complete image. */
-static int vfio_mig_load_apply(struct vfio_mig_stream *st, const char **reason)
-{
-	struct vfio_mig_buf *buf = vfio_mig_load_buf(st);
-	int ret;
-
-	ret = vfio_mig_load_verify(st, buf);
-	if (ret) {
-		*reason = "wrong checksum";
-		return ret;
-	}
-	ret = vfio_mig_buf_prepare(st, buf);
-	if (ret)
-		return ret;
-	trace_vfio_mig_record(st->name, st->parser.tag, buf->length, VFIO_MIG_WAY_LOADED);
-	ret = vfio_mig_call_load_record(st, st->parser.tag, buf);
-	buf->length = 0;
-	/* For the worker it would mean to come again. */
-	return ret == -EAGAIN ? -EIO : ret;
-}
-
 static int vfio_mig_load_expect(struct vfio_mig_stream *st)
 {
 	u64 size = st->parser.largest_image;
@@ -86,8 +26,8 @@ static int vfio_mig_load_expect(struct vfio_mig_stream *st)
 	return size <= st->parser.max_record ? vfio_mig_call_expect(st, size) : 0;
 }
 
-/* What the parser found complete concerns the driver. */
-static int vfio_mig_load_event(struct vfio_mig_stream *st, int event, const char **reason)
+/* What the stream says of itself concerns the driver. */
+static int vfio_mig_load_hear(struct vfio_mig_stream *st, int event, const char **reason)
 {
 	int ret;
 
@@ -95,19 +35,23 @@ static int vfio_mig_load_event(struct vfio_mig_stream *st, int event, const char
 	ret = vfio_mig_stream_status(st);
 	if (ret)
 		return ret;
-	switch (event) {
-	case VFIO_MIG_PARSER_GREETED:
+	if (event == VFIO_MIG_PARSER_GREETED)
 		return vfio_mig_preamble_check(st, reason);
-	case VFIO_MIG_PARSER_HINTED:
-		return vfio_mig_load_expect(st);
-	case VFIO_MIG_PARSER_COMPLETE:
-		return vfio_mig_load_apply(st, reason);
-	default:
-		return 0;
-	}
+	return vfio_mig_load_expect(st);
 }
 
-/* Only now, when the driver has applied it, the stream could end with what arrived. */
+/* The parser found something complete. */
+static int vfio_mig_load_event(struct vfio_mig_stream *st, int event, const char **reason)
+{
+	if (event == VFIO_MIG_PARSER_COMPLETE)
+		return vfio_mig_apply_filled(st, reason);
+	return vfio_mig_load_hear(st, event, reason);
+}
+
+/*
+ * Only now the stream could end with what arrived: the driver has applied it, or an
+ * end record is still to come, for which all has to be applied.
+ */
 static void vfio_mig_load_publish(struct vfio_mig_stream *st)
 {
 	guard(spinlock_irqsave)(&st->queue_lock);
@@ -129,14 +73,17 @@ static int vfio_mig_load_advance(struct vfio_mig_stream *st, u64 length)
 	return ret;
 }
 
-/* A buffer that the device knows cannot grow. */
-static int vfio_mig_load_make_room(struct vfio_mig_stream *st, size_t length)
+/*
+ * A buffer that the device knows cannot grow. Only what happens under call_lock
+ * makes it known, and to this one nothing happens but the end of the session.
+ */
+static int vfio_mig_load_make_room(struct vfio_mig_stream *st, struct vfio_mig_buf *buf,
+				   size_t length)
 {
-	struct vfio_mig_buf *buf = vfio_mig_load_buf(st);
-
 	if (length <= buf->size)
 		return 0;
-	scoped_guard(mutex, &st->call_lock) {
+	if (READ_ONCE(buf->ready)) {
+		guard(mutex)(&st->call_lock);
 		if (!st->mig)
 			return -ENODEV;
 		vfio_mig_buf_retire(st, buf);
@@ -146,18 +93,33 @@ static int vfio_mig_load_make_room(struct vfio_mig_stream *st, size_t length)
 
 static ssize_t vfio_mig_load_keep(struct vfio_mig_stream *st, struct iov_iter *from, size_t wanted)
 {
-	struct vfio_mig_buf *buf = vfio_mig_load_buf(st);
+	struct vfio_mig_buf *buf = vfio_mig_apply_get_buf(st);
 	size_t copied;
 	int ret;
 
 	wanted = min(wanted, VFIO_MIG_LOAD_STEP);
-	ret = vfio_mig_load_make_room(st, buf->length + wanted);
+	ret = vfio_mig_load_make_room(st, buf, buf->length + wanted);
 	if (ret)
 		return ret;
 	copied = vfio_mig_buf_copy_from_iter(buf, buf->length, wanted, from);
 	buf->length += copied;
 	WRITE_ONCE(st->copied, st->copied + copied);
 	return copied;
+}
+
+/* All but checksums is about the device as it is when what came before is applied. */
+static int vfio_mig_load_small(struct vfio_mig_stream *st, const struct vfio_mig_parser_wish *wish,
+			       struct iov_iter *from)
+{
+	size_t wanted = min(wish->length, iov_iter_count(from));
+	int ret;
+
+	if (vfio_mig_parser_is_telling(&st->parser)) {
+		ret = vfio_mig_apply_wait(st);
+		if (ret)
+			return ret;
+	}
+	return copy_from_iter(wish->to, wanted, from);
 }
 
 /* Put the next bytes where the parser wants them. Returns bytes or -errno. */
@@ -172,7 +134,7 @@ static ssize_t vfio_mig_load_take(struct vfio_mig_stream *st, struct iov_iter *f
 	if (wish.place == VFIO_MIG_PARSER_NOWHERE)
 		iov_iter_advance(from, taken);
 	else if (wish.place == VFIO_MIG_PARSER_HERE)
-		taken = copy_from_iter(wish.to, taken, from);
+		taken = vfio_mig_load_small(st, &wish, from);
 	else
 		taken = vfio_mig_load_keep(st, from, taken);
 	if (!taken)
@@ -221,13 +183,26 @@ static ssize_t vfio_mig_load_now(struct vfio_mig_stream *st, struct iov_iter *fr
 	return ret;
 }
 
+/* Whether it fits into what is there, without a word to the driver. */
+static bool vfio_mig_load_has_room(struct vfio_mig_stream *st, size_t length)
+{
+	struct vfio_mig_buf *buf = vfio_mig_apply_look(st);
+
+	return buf && (!READ_ONCE(buf->ready) || length <= buf->size - buf->length);
+}
+
 /* Whether all of it is the inside of an image, so that the driver has nothing to do yet. */
 static bool vfio_mig_load_is_inside(struct vfio_mig_stream *st, const struct iov_iter *from)
 {
 	struct vfio_mig_parser_wish wish;
+	size_t length = iov_iter_count(from);
 
 	vfio_mig_parser_wish(&st->parser, &wish);
-	return wish.place != VFIO_MIG_PARSER_HERE && iov_iter_count(from) < wish.length;
+	if (length >= wish.length)
+		return false;
+	if (wish.place == VFIO_MIG_PARSER_IMAGE)
+		return vfio_mig_load_has_room(st, length);
+	return wish.place == VFIO_MIG_PARSER_NOWHERE;
 }
 
 /*
@@ -301,14 +276,13 @@ __poll_t vfio_mig_load_poll(struct file *file, struct poll_table_struct *table)
 int vfio_mig_load_start(struct vfio_mig_stream *st)
 {
 	const struct vfio_mig_ops *ops = st->mig->ops;
-	struct vfio_mig_buf *buf;
+	int ret;
 
 	vfio_mig_parser_init(&st->parser, ops->max_record, ops->load_tags);
 	st->verdict = -EBADMSG;
-	buf = vfio_mig_buf_alloc(ops);
-	if (!buf)
-		return -ENOMEM;
-	vfio_mig_stream_add_buf(st, buf);
+	ret = vfio_mig_apply_start(st);
+	if (ret)
+		return ret;
 	guard(mutex)(&st->call_lock);
 	return vfio_mig_call_load_begin(st);
 }

@@ -219,6 +219,21 @@ int vfio_mig_parser_verify(struct vfio_mig_parser *parser, u32 crc)
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_mig_parser_verify);
 
+/* Whether what comes next is of a small record that is about more than the next image. */
+bool vfio_mig_parser_is_telling(const struct vfio_mig_parser *parser)
+{
+	return !vfio_mig_parser_in_header(parser) && parser->place == VFIO_MIG_PARSER_HERE &&
+	       parser->tag != VFIO_MIG_TAG_CHECKSUM;
+}
+EXPORT_SYMBOL_IF_KUNIT(vfio_mig_parser_is_telling);
+
+/* Whether the stream has said that an end record comes. */
+bool vfio_mig_parser_announces_end(const struct vfio_mig_parser *parser)
+{
+	return le32_to_cpu(parser->preamble.flags) & VFIO_MIG_PREAMBLE_END;
+}
+EXPORT_SYMBOL_IF_KUNIT(vfio_mig_parser_announces_end);
+
 /* Whether no record is incomplete. */
 bool vfio_mig_parser_between(const struct vfio_mig_parser *parser)
 {
@@ -229,10 +244,8 @@ EXPORT_SYMBOL_IF_KUNIT(vfio_mig_parser_between);
 /* Whether the stream may end here. */
 int vfio_mig_parser_finish(const struct vfio_mig_parser *parser)
 {
-	bool announced = le32_to_cpu(parser->preamble.flags) & VFIO_MIG_PREAMBLE_END;
-
 	if (!vfio_mig_parser_between(parser) || !parser->images || parser->checked)
 		return -EBADMSG;
-	return announced && !parser->ended ? -EBADMSG : 0;
+	return vfio_mig_parser_announces_end(parser) && !parser->ended ? -EBADMSG : 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(vfio_mig_parser_finish);

@@ -101,6 +101,8 @@ void vfio_mig_parser_init(struct vfio_mig_parser *parser, u64 max_record, u32 kn
 void vfio_mig_parser_wish(struct vfio_mig_parser *parser, struct vfio_mig_parser_wish *wish);
 int vfio_mig_parser_advance(struct vfio_mig_parser *parser, u64 length);
 int vfio_mig_parser_verify(struct vfio_mig_parser *parser, u32 crc);
+bool vfio_mig_parser_is_telling(const struct vfio_mig_parser *parser);
+bool vfio_mig_parser_announces_end(const struct vfio_mig_parser *parser);
 bool vfio_mig_parser_between(const struct vfio_mig_parser *parser);
 int vfio_mig_parser_finish(const struct vfio_mig_parser *parser);
 

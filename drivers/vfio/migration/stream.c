@@ -60,7 +60,10 @@ void vfio_mig_stream_free_bufs(struct vfio_mig_stream *st)
 	scoped_guard(spinlock_irqsave, &st->queue_lock) {
 		INIT_LIST_HEAD(&st->save.ready);
 		INIT_LIST_HEAD(&st->save.spare);
+		INIT_LIST_HEAD(&st->load.ready);
+		INIT_LIST_HEAD(&st->load.spare);
 	}
+	st->load.filling = NULL;
 	while (st->pool_count)
 		vfio_mig_buf_free(st->pool[--st->pool_count]);
 }
@@ -96,8 +99,11 @@ static struct vfio_mig_stream *vfio_mig_stream_alloc(struct vfio_mig *mig,
 	spin_lock_init(&st->queue_lock);
 	INIT_LIST_HEAD(&st->save.ready);
 	INIT_LIST_HEAD(&st->save.spare);
+	INIT_LIST_HEAD(&st->load.ready);
+	INIT_LIST_HEAD(&st->load.spare);
 	INIT_LIST_HEAD(&st->requests);
 	INIT_WORK(&st->save.produce, vfio_mig_save_produce);
+	INIT_WORK(&st->load.apply, vfio_mig_apply_ready);
 	INIT_WORK(&st->serve, vfio_mig_async_serve);
 	return st;
 }
@@ -287,6 +293,7 @@ static void vfio_mig_stream_end(struct vfio_mig *mig, bool abort)
 		vfio_mig_save_stop(st, abort);
 	}
 	vfio_mig_async_stop(st);
+	vfio_mig_apply_stop(st);
 	if (!vfio_mig_stream_saves(st) && abort)
 		vfio_mig_load_abort(st);
 	vfio_mig_stream_detach(st);

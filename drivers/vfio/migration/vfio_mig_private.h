@@ -105,6 +105,23 @@ struct vfio_mig_save {
 };
 
 /**
+ * struct vfio_mig_load - loading side of a session
+ * @overlaps: an image is applied while the next one arrives; constant after the start
+ * @filling: the buffer that an image arrives in, or NULL; io_lock
+ * @ready: complete images, in the order of the stream; the first one stays there until it
+ *	is applied; queue_lock, removed from under call_lock
+ * @spare: buffers to fill; queue_lock
+ * @apply: has the driver apply @ready
+ */
+struct vfio_mig_load {
+	bool overlaps;
+	struct vfio_mig_buf *filling;
+	struct list_head ready;
+	struct list_head spare;
+	struct work_struct apply;
+};
+
+/**
  * struct vfio_mig_stream - one session, that is one data FD
  * @ref: one reference of the device until the session ends, one of the file
  * @name: of the device, which the session may outlive; constant
@@ -120,10 +137,11 @@ struct vfio_mig_save {
  * @call_lock: driver ops of the session against its end
  * @mig: the device, NULL after the end; written under call_lock
  * @pool: all buffers of the session; added to while save_begin() runs, emptied
- *	under io_lock after the end. Loading uses the first one only.
+ *	under io_lock after the end
  * @pool_count: number of buffers in @pool
  * @queue_lock: protects the members below; taken by completions
  * @save: saving side
+ * @load: loading side
  * @requests: queued requests in the order of their arrival
  * @request_count: number of them
  * @serving: the worker owns io_lock
@@ -157,6 +175,7 @@ struct vfio_mig_stream {
 
 	spinlock_t queue_lock; /* lists and status, taken by completions */
 	struct vfio_mig_save save;
+	struct vfio_mig_load load;
 	struct list_head requests;
 	unsigned int request_count;
 	bool serving;
@@ -205,6 +224,7 @@ void vfio_mig_prepared_drop(struct vfio_mig *mig);
  * @user: whose locked memory the pages count as, or NULL
  * @vec: the memory
  * @segments: number of entries in @vec
+ * @nr_pages: number of pages in @vec
  * @pinned: the pages in @vec are pinned
  * @iter: over @vec, from where the next byte goes
  * @buf: for save_next() to fill, if the memory is good for that, or NULL
@@ -218,6 +238,7 @@ struct vfio_mig_request {
 	struct user_struct *user;
 	struct bio_vec *vec;
 	unsigned int segments;
+	unsigned int nr_pages;
 	bool pinned;
 	struct iov_iter iter;
 	struct vfio_mig_buf *buf;
@@ -285,6 +306,15 @@ void vfio_mig_load_abort(struct vfio_mig_stream *st);
 ssize_t vfio_mig_load_write_iter(struct kiocb *iocb, struct iov_iter *from);
 ssize_t vfio_mig_load_serve(struct vfio_mig_stream *st, struct vfio_mig_request *request);
 __poll_t vfio_mig_load_poll(struct file *file, struct poll_table_struct *table);
+
+/* apply.c: complete images go to the driver */
+int vfio_mig_apply_start(struct vfio_mig_stream *st);
+struct vfio_mig_buf *vfio_mig_apply_look(struct vfio_mig_stream *st);
+struct vfio_mig_buf *vfio_mig_apply_get_buf(struct vfio_mig_stream *st);
+int vfio_mig_apply_filled(struct vfio_mig_stream *st, const char **reason);
+int vfio_mig_apply_wait(struct vfio_mig_stream *st);
+void vfio_mig_apply_ready(struct work_struct *work);
+void vfio_mig_apply_stop(struct vfio_mig_stream *st);
 
 /* record.c: the wire format */
 void vfio_mig_record_encode(struct vfio_mig_record_header *header, u64 size, u32 flags, u32 tag);

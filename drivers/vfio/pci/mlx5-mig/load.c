@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Loading: each image is applied as it comes, in the order of the stream.
+ * Loading: one image is applied while the next one arrives, in the order of the stream.
  *
  * The firmware checks what is in an image; what is said around it, the library
  * has checked.
@@ -10,13 +10,16 @@
 /*
  * &vfio_mig_ops.expect
  *
- * Pages and key are there before the last image comes, during which the VF runs
- * nowhere. A failure costs time then, nothing else.
+ * Pages and keys are there before the last images come, during which the VF runs
+ * nowhere. A failure costs time then, nothing else. Of images in one piece only the
+ * last one is large and comes while somebody waits.
  */
 int mlx5mig_expect(struct vfio_mig_stream *st, u64 size)
 {
+	struct mlx5mig_session *session = vfio_mig_stream_priv(st);
+
 	if (size <= MLX5MIG_MAX_PREPARED)
-		vfio_mig_load_reserve(st, size);
+		vfio_mig_load_reserve(st, size, session->dev->chunked ? 2 : 1);
 	return 0;
 }
 

@@ -23,6 +23,7 @@ static const struct vfio_mig_ops mlx5mig_ops = {
 	 * bounce buffer need not keep the offset. So readers align their payload.
 	 */
 	.direct_align = PAGE_SIZE,
+	.load_overlaps = true,
 	.suspend = mlx5mig_suspend,
 	.resume = mlx5mig_resume,
 	.reset = mlx5mig_reset,

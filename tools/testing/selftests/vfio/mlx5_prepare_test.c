@@ -195,7 +195,7 @@ TEST_F(prepare, target_has_memory)
 	mig_save(self->source, &blob, PIECE);
 	fd = mig_begin(self->target, STATE_RESUMING);
 	made = calls(&self->watched, self->target, "buf_init");
-	EXPECT_EQ(1, made);
+	EXPECT_EQ(variant->chunks ? 2 : 1, made);
 	stream_write(fd, blob.data, blob.length, PIECE);
 	EXPECT_EQ(made, calls(&self->watched, self->target, "buf_init"));
 	close(fd);

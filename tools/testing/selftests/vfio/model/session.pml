@@ -32,6 +32,7 @@ typedef session {
 	bool interrupt;		/* its interrupt is being handled */
 	work_item produce;
 	work_item serve;
+	work_item apply;
 	byte file;		/* references of the file */
 	bool open;		/* one of them is that of the file descriptor */
 	/* seen by the checker only */
@@ -79,7 +80,7 @@ inline put(s)
 	:: st[s].ref == 0 ->
 		assert(st[s].over && !st[s].open && st[s].file == 0);
 		assert(!waiting(s) && !st[s].command && !st[s].interrupt);
-		assert(!st[s].produce.running && !st[s].serve.running);
+		assert(!st[s].produce.running && !st[s].serve.running && !st[s].apply.running);
 		assert(st[s].io_lock == NOBODY && st[s].call_lock == NOBODY);
 		st[s].freed = true;
 		/* fewer states to tell apart */
@@ -268,10 +269,9 @@ inline recycle(s)
 	}
 }
 
-/* Under io_lock: a complete record goes to the driver. */
-inline load_apply(s)
+/* Under call_lock: the driver applies a record. */
+inline call_load(s)
 {
-	lock(st[s].call_lock);
 	if
 #ifdef BUG_APPLY_UNCHECKED
 	:: true ->
@@ -289,8 +289,66 @@ inline load_apply(s)
 #ifndef BUG_APPLY_UNCHECKED
 	:: else
 #endif
+	fi
+}
+
+/* vfio_mig_apply_first() */
+inline apply_first(s)
+{
+	lock(st[s].call_lock);
+	if
+	:: st[s].ready > 0 ->
+		call_load(s);
+		atomic { use(s); assert(st[s].buffers); st[s].ready--; st[s].spare++ }
+	:: else
 	fi;
 	unlock(st[s].call_lock)
+}
+
+/* vfio_mig_apply_get_buf(): whoever waits for the driver does the driver's work himself. */
+inline get_buf(s)
+{
+	do
+	:: atomic { st[s].spare > 0 -> use(s); st[s].spare--; break }
+	:: st[s].spare == 0 ->
+#ifdef BUG_WORKER_WAITS_FOR_WORKER
+		st[s].spare > 0 || st[s].status
+#else
+		apply_first(s)
+#endif
+	od
+}
+
+/* Under io_lock: a record is complete. It may be that of the end, before which all is applied. */
+inline load_apply(s)
+{
+#ifdef OVERLAPS
+	atomic { use(s); st[s].ready++; queue_work(st[s].apply) };
+	if
+	:: true
+	:: do
+	   :: st[s].ready > 0 -> apply_first(s)
+	   :: st[s].ready == 0 -> break
+	   od
+	fi
+#else
+	lock(st[s].call_lock);
+	call_load(s);
+	unlock(st[s].call_lock)
+#endif
+}
+
+/* The worker that applies records behind the writer. */
+proctype applier(byte s)
+{
+end:	do
+	:: atomic { work_ready(st[s].apply) -> work_begin(st[s].apply); use(s) };
+		do
+		:: st[s].ready > 0 -> apply_first(s)
+		:: st[s].ready == 0 -> break
+		od;
+		atomic { use(s); work_end(st[s].apply) }
+	od
 }
 
 /* The worker that answers requests. */
@@ -308,7 +366,11 @@ end:	do
 				touch_mapping();
 #endif
 				if
-				:: !saves(s) -> load_apply(s)
+				:: !saves(s) ->
+#ifdef OVERLAPS
+					get_buf(s);
+#endif
+					load_apply(s)
 				:: saves(s) && st[s].filled -> st[s].filled = false
 				:: saves(s) && !st[s].filled && !st[s].status && st[s].ready > 0 ->
 					recycle(s)
@@ -376,6 +438,9 @@ inline stream_end(s)
 		od;
 		request = 0
 	};
+#ifndef BUG_END_WITHOUT_APPLIER
+	disable_work_sync(st[s].apply);
+#endif
 	/* load_end(), buf_fini(), stream_fini() */
 	atomic {
 		st[s].call_lock == NOBODY ->

@@ -48,6 +48,9 @@ init {
 #if REQUESTS > 0
 			run server(i);
 #endif
+#ifdef OVERLAPS
+			run applier(i);
+#endif
 #if defined(SAVES) || defined(PRE_COPIES)
 			run producer(i);
 			run completion(i)
