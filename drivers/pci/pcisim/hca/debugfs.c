@@ -15,13 +15,26 @@
 /* User memory is never touched under a VHCA's lock, so the data stops over here. */
 #define BOUNCE_SIZE	SZ_64K
 
-/* Move up to @len bytes at @pos; return how many exist there. */
+/* Not beyond the end of a page. @buf has room for one. */
+static size_t generated_read(const struct pcisim_hca_bulk *bulk, u64 pos, void *buf, size_t len)
+{
+	size_t skip = pos & (HCA_BULK_PAGE - 1);
+
+	len = min(len, HCA_BULK_PAGE - skip);
+	pcisim_hca_generated_fill(bulk, pos >> HCA_BULK_SHIFT, 1, buf);
+	memmove(buf, buf + skip, len);
+	return len;
+}
+
+/* Move up to @len bytes at @pos; return how many were there. @buf has room for a page. */
 static size_t bulk_access(struct pcisim_hca_vhca *vhca, u64 pos, void *buf, size_t len, bool write)
 {
 	guard(mutex)(&vhca->lock);
 	if (pos >= vhca->bulk->size)
 		return 0;
 	len = min_t(u64, len, vhca->bulk->size - pos);
+	if (vhca->generated)
+		return generated_read(vhca->bulk, pos, buf, len);
 	if (write) {
 		memcpy(vhca->bulk->data + pos, buf, len);
 		pcisim_hca_bulk_mark(vhca->bulk, pos, len);
@@ -53,15 +66,18 @@ static ssize_t bulk_read(struct file *file, char __user *to, size_t len, loff_t 
 static ssize_t bulk_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
 {
 	void *bounce __free(kvfree) = kvmalloc(BOUNCE_SIZE, GFP_KERNEL);
+	struct pcisim_hca_vhca *vhca = file->private_data;
 	size_t done, piece;
 
+	if (vhca->generated)
+		return -EOPNOTSUPP;
 	if (!bounce)
 		return -ENOMEM;
 	for (done = 0; done < len; done += piece) {
 		piece = min(len - done, BOUNCE_SIZE);
 		if (copy_from_user(bounce, from + done, piece))
 			return -EFAULT;
-		piece = bulk_access(file->private_data, *pos + done, bounce, piece, true);
+		piece = bulk_access(vhca, *pos + done, bounce, piece, true);
 		if (!piece)
 			break;
 	}
@@ -92,7 +108,7 @@ static int bulk_size_set(void *data, u64 value)
 {
 	struct pcisim_hca_vhca *vhca = data;
 
-	if (value > HCA_MAX_STATE)
+	if (!pcisim_hca_bulk_size_ok(value, vhca->generated))
 		return -EINVAL;
 	guard(mutex)(&vhca->lock);
 	return pcisim_hca_bulk_resize(&vhca->bulk, value, vhca->state_size);
@@ -144,6 +160,7 @@ void pcisim_hca_vhca_debugfs(struct pcisim_hca_vhca *vhca, struct dentry *dir)
 	debugfs_create_file_unsafe("reconfigure", 0600, dir, vhca, &reconfigure_fops);
 	debugfs_create_file("suspended", 0400, dir, vhca, &suspended_fops);
 	pcisim_hca_touch_debugfs(vhca, dir);
+	pcisim_hca_generated_debugfs(vhca, dir);
 	debugfs_create_atomic_t("saves", 0400, dir, &vhca->saves);
 	debugfs_create_atomic_t("loads", 0400, dir, &vhca->loads);
 	debugfs_create_atomic_t("commands", 0400, dir, &vhca->own->commands);

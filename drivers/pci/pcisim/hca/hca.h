@@ -57,6 +57,7 @@
 #define HCA_UARS		(HCA_MSIX_TABLE / MLX5_ADAPTER_PAGE_SIZE)
 
 #define HCA_MAX_STATE		SZ_1G
+#define HCA_MAX_GENERATED	(64ULL * SZ_1G)
 /* with more than enough for what describes the state in it */
 #define HCA_MAX_IMAGE		(HCA_MAX_STATE + HCA_MAX_STATE / 256)
 #define HCA_MIN_CHUNK		SZ_4K
@@ -76,6 +77,7 @@ enum pcisim_hca_setting {
 	HCA_MULTI_LOAD,
 	HCA_TRACKING_STATE,
 	HCA_MIGRATION_STATE,
+	HCA_GENERATED_SIZE,
 	HCA_SETTINGS
 };
 
@@ -150,6 +152,7 @@ enum pcisim_hca_syndrome {
 	HCA_SYND_IMAGE_STATE_SIZE,
 	HCA_SYND_IMAGE_EXTENT,
 	HCA_SYND_IMAGE_CONTENTS,
+	HCA_SYND_IMAGE_GENERATED,
 };
 
 /* A command on its way through the firmware; both buffers are 8-byte aligned. */
@@ -211,8 +214,9 @@ struct pcisim_hca_engine_image {
 /* The bulk state and what of it the next image has to carry. */
 struct pcisim_hca_bulk {
 	u64 size;
-	u64 room;				/* bytes behind data, never less than size */
-	void *data;
+	u64 room;				/* bytes that it can have, never less than size */
+	bool generated;				/* not stored, see generated.c */
+	void *data;				/* the bytes, or the version of each page */
 	unsigned long *dirty;			/* bit: page */
 };
 
@@ -251,6 +255,7 @@ struct pcisim_hca_vhca {
 	struct pcisim_hca *own;			/* what the VF's own driver talks to */
 	struct pcisim_function *fn;
 	u64 state_size;				/* of the bulk state after a reset */
+	bool generated;				/* the bulk state is */
 	u64 chunk_size;				/* of an image, 0 without chunk mode */
 	unsigned int generation;		/* a new one for each reset; read locklessly */
 
@@ -406,8 +411,10 @@ void pcisim_hca_contents_free(struct pcisim_hca_contents *contents);
 DEFINE_FREE(pcisim_hca_contents, struct pcisim_hca_contents *, pcisim_hca_contents_free(_T))
 
 /* bulk.c */
-struct pcisim_hca_bulk *pcisim_hca_bulk_alloc(u64 size, u64 room);
+struct pcisim_hca_bulk *pcisim_hca_bulk_alloc(u64 size, u64 room, bool generated);
 void pcisim_hca_bulk_free(struct pcisim_hca_bulk *bulk);
+bool pcisim_hca_bulk_size_ok(u64 size, bool generated);
+void pcisim_hca_bulk_copy(struct pcisim_hca_bulk *to, const struct pcisim_hca_bulk *from);
 int pcisim_hca_bulk_resize(struct pcisim_hca_bulk **bulk, u64 size, u64 room);
 void pcisim_hca_bulk_reset(struct pcisim_hca_bulk **bulk, u64 size);
 void pcisim_hca_bulk_mark(struct pcisim_hca_bulk *bulk, u64 offset, u64 len);
@@ -418,6 +425,14 @@ static inline unsigned long pcisim_hca_bulk_pages(u64 size)
 {
 	return DIV_ROUND_UP_ULL(size, HCA_BULK_PAGE);
 }
+
+/* generated.c */
+void pcisim_hca_generated_change(struct pcisim_hca_bulk *bulk, u64 first, u64 count, u32 version);
+void pcisim_hca_generated_fill(const struct pcisim_hca_bulk *bulk, u64 first, u64 count, void *to);
+bool pcisim_hca_generated_ok(u64 first, u64 count, const void *from);
+void pcisim_hca_generated_take(struct pcisim_hca_bulk *bulk, u64 first, u64 count,
+			       const void *from);
+void pcisim_hca_generated_debugfs(struct pcisim_hca_vhca *vhca, struct dentry *dir);
 
 /* engine.c */
 unsigned int pcisim_hca_engine_run(struct pcisim_hca_vhca *vhca);

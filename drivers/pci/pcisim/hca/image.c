@@ -112,6 +112,7 @@ u64 pcisim_hca_image_delta_size(struct pcisim_hca_vhca *vhca, u64 *total)
 struct image_writer {
 	struct pcisim_hca *hca;
 	const struct pcisim_hca_mkey *mkey;
+	void *bounce;				/* for what is not stored */
 	u64 offset;
 	u32 crc;
 	int error;
@@ -131,6 +132,19 @@ static void image_emit(struct image_writer *writer, const void *from, u64 len)
 	}
 }
 
+/* Pages of a state that is generated are made only now, and only a piece at a time. */
+static void image_emit_generated(struct image_writer *writer, const struct pcisim_hca_bulk *bulk,
+				 u64 first, u64 count)
+{
+	u64 done, piece;
+
+	for (done = 0; done < count && !writer->error; done += piece) {
+		piece = min(count - done, IMAGE_PIECE >> HCA_BULK_SHIFT);
+		pcisim_hca_generated_fill(bulk, first + done, piece, writer->bounce);
+		image_emit(writer, writer->bounce, piece << HCA_BULK_SHIFT);
+	}
+}
+
 /* The marked pages before @plan->next, as image_plan() has counted them. */
 static void image_emit_pages(struct image_writer *writer, const struct pcisim_hca_bulk *bulk,
 			     const struct image_plan *plan)
@@ -142,8 +156,11 @@ static void image_emit_pages(struct image_writer *writer, const struct pcisim_hc
 		extent.first = cpu_to_le32(first);
 		extent.pages = cpu_to_le32(end - first);
 		image_emit(writer, &extent, sizeof(extent));
-		image_emit(writer, bulk->data + (first << HCA_BULK_SHIFT),
-			   extent_bytes(bulk->size, first, end - first));
+		if (bulk->generated)
+			image_emit_generated(writer, bulk, first, end - first);
+		else
+			image_emit(writer, bulk->data + (first << HCA_BULK_SHIFT),
+				   extent_bytes(bulk->size, first, end - first));
 	}
 }
 
@@ -200,6 +217,11 @@ u8 pcisim_hca_image_save(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cm
 	struct image_header header;
 
 	lockdep_assert_held(&vhca->lock);
+
+	void *bounce __free(kvfree) = vhca->generated ? kvmalloc(IMAGE_PIECE, GFP_KERNEL) : NULL;
+	if (vhca->generated && !bounce)
+		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_NO_RES_ERR, HCA_SYND_NO_MEMORY);
+	writer.bounce = bounce;
 
 	if (!save->sequence)
 		pcisim_hca_bulk_mark(vhca->bulk, 0, vhca->bulk->size);

@@ -61,8 +61,33 @@ static bool image_contents_ok(const struct image_header *header, u32 length)
 	       !contents == (le16_to_cpu(header->version) == IMAGE_VERSION);
 }
 
+/* Whether these are pages as a generated state has them. */
+static bool image_pages_ok(const struct image_header *header)
+{
+	u64 state_size = le64_to_cpu(header->state_size), first, count, done, piece;
+	const void *from = (const void *)(header + 1) + le32_to_cpu(header->contents);
+	const struct image_extent *extent;
+
+	for (u32 i = 0; i < le32_to_cpu(header->extents); i++) {
+		extent = from;
+		first = le32_to_cpu(extent->first);
+		count = le32_to_cpu(extent->pages);
+		from += sizeof(*extent);
+		for (done = 0; done < count; done += piece) {
+			piece = min(count - done, IMAGE_PIECE >> HCA_BULK_SHIFT);
+			if (!pcisim_hca_generated_ok(first + done, piece,
+						     from + (done << HCA_BULK_SHIFT)))
+				return false;
+			cond_resched();
+		}
+		from += extent_bytes(state_size, first, count);
+	}
+	return true;
+}
+
 /* 0 or the reason why this is no image of ours. */
-static u32 image_verify(const struct image_header *header, u32 length)
+static u32 image_verify(const struct pcisim_hca_vhca *vhca, const struct image_header *header,
+			u32 length)
 {
 	if (length < sizeof(*header))
 		return HCA_SYND_IMAGE_LENGTH;
@@ -77,12 +102,14 @@ static u32 image_verify(const struct image_header *header, u32 length)
 		return HCA_SYND_IMAGE_CRC;
 	if (le32_to_cpu(header->geometry) != IMAGE_GEOMETRY)
 		return HCA_SYND_IMAGE_GEOMETRY;
-	if (le64_to_cpu(header->state_size) > HCA_MAX_STATE)
+	if (!pcisim_hca_bulk_size_ok(le64_to_cpu(header->state_size), vhca->generated))
 		return HCA_SYND_IMAGE_STATE_SIZE;
 	if (!image_contents_ok(header, length))
 		return HCA_SYND_IMAGE_CONTENTS;
 	if (!image_extents_ok(header, length))
 		return HCA_SYND_IMAGE_EXTENT;
+	if (vhca->generated && !image_pages_ok(header))
+		return HCA_SYND_IMAGE_GENERATED;
 	return 0;
 }
 
@@ -119,16 +146,25 @@ static struct pcisim_hca_bulk **image_target(struct pcisim_hca_vhca *vhca,
 
 	if (!header->sequence || (more && !vhca->shadow)) {
 		fresh = pcisim_hca_bulk_alloc(header->sequence ? vhca->bulk->size : size,
-					      max(size, vhca->state_size));
+					      max(size, vhca->state_size), vhca->generated);
 		if (!fresh)
 			return NULL;
 		if (header->sequence)
-			memcpy(fresh->data, vhca->bulk->data, vhca->bulk->size);
+			pcisim_hca_bulk_copy(fresh, vhca->bulk);
 		pcisim_hca_bulk_free(vhca->shadow);
 		vhca->shadow = fresh;
 	}
 	target = vhca->shadow ? &vhca->shadow : &vhca->bulk;
 	return pcisim_hca_bulk_resize(target, size, vhca->state_size) ? NULL : target;
+}
+
+static void image_apply_piece(struct pcisim_hca_bulk *bulk, u64 offset, const void *from, u64 len)
+{
+	if (bulk->generated)
+		pcisim_hca_generated_take(bulk, offset >> HCA_BULK_SHIFT, len >> HCA_BULK_SHIFT,
+					  from);
+	else
+		memcpy(bulk->data + offset, from, len);
 }
 
 static void image_apply_pages(struct pcisim_hca_bulk *bulk, const struct image_header *header)
@@ -144,7 +180,8 @@ static void image_apply_pages(struct pcisim_hca_bulk *bulk, const struct image_h
 		from += sizeof(*extent);
 		for (done = 0; done < bytes; done += piece) {
 			piece = min(bytes - done, IMAGE_PIECE);
-			memcpy(bulk->data + (first << HCA_BULK_SHIFT) + done, from + done, piece);
+			image_apply_piece(bulk, (first << HCA_BULK_SHIFT) + done, from + done,
+					  piece);
 			cond_resched();
 		}
 		from += bytes;
@@ -161,7 +198,7 @@ u8 pcisim_hca_image_load(struct pcisim_hca_vhca *vhca, struct pcisim_hca_cmd *cm
 
 	lockdep_assert_held(&vhca->lock);
 
-	reason = image_verify(header, length) ?: image_verify_order(vhca, header);
+	reason = image_verify(vhca, header, length) ?: image_verify_order(vhca, header);
 	if (reason)
 		return pcisim_hca_fail(cmd, MLX5_CMD_STAT_BAD_PARAM_ERR, reason);
 

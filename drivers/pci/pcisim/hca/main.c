@@ -43,6 +43,24 @@ static ssize_t hca_chunk_size_store(struct config_item *item, const char *page, 
 }
 CONFIGFS_ATTR(hca_, chunk_size);
 
+static ssize_t hca_generated_size_show(struct config_item *item, char *page)
+{
+	return pcisim_setting_show(item, page, HCA_GENERATED_SIZE);
+}
+
+/* Whole pages. */
+static ssize_t hca_generated_size_store(struct config_item *item, const char *page, size_t len)
+{
+	u64 value;
+	int ret;
+
+	ret = kstrtou64(page, 0, &value);
+	if (ret || !pcisim_hca_bulk_size_ok(value, true))
+		return -EINVAL;
+	return pcisim_setting_store(item, page, len, HCA_GENERATED_SIZE, 0, HCA_MAX_GENERATED);
+}
+CONFIGFS_ATTR(hca_, generated_size);
+
 static struct configfs_attribute *hca_attrs[] = {
 	&hca_attr_state_size,
 	&hca_attr_migration,
@@ -51,6 +69,7 @@ static struct configfs_attribute *hca_attrs[] = {
 	&hca_attr_multi_load,
 	&hca_attr_tracking_state,
 	&hca_attr_migration_state,
+	&hca_attr_generated_size,
 	NULL
 };
 
@@ -115,9 +134,12 @@ static int hca_vf_init(struct pcisim_function *fn)
 		return -ENOMEM;
 	vhca->hca = hca;
 	vhca->fn = fn;
-	vhca->state_size = pcisim_function_setting(fn, HCA_STATE_SIZE);
+	vhca->state_size = pcisim_function_setting(fn, HCA_GENERATED_SIZE);
+	vhca->generated = vhca->state_size;
+	if (!vhca->generated)
+		vhca->state_size = pcisim_function_setting(fn, HCA_STATE_SIZE);
 	vhca->chunk_size = pcisim_function_setting(fn, HCA_CHUNK_SIZE);
-	vhca->bulk = pcisim_hca_bulk_alloc(vhca->state_size, 0);
+	vhca->bulk = pcisim_hca_bulk_alloc(vhca->state_size, 0, vhca->generated);
 	if (!vhca->bulk)
 		return -ENOMEM;
 	if (pcisim_hca_own_init(vhca)) {

@@ -160,7 +160,9 @@ u8 pcisim_hca_query_vhca_migration_state(struct pcisim_hca *hca, struct pcisim_h
 		vhca->save_chunks = chunks;
 		size = pcisim_hca_image_full_size(vhca, &total);
 	}
-	MLX5_SET(query_vhca_migration_state_out, cmd->out, required_umem_size, size);
+	/* An image that is too large to be: the field says as much as it can. */
+	MLX5_SET(query_vhca_migration_state_out, cmd->out, required_umem_size,
+		 min_t(u64, size, U32_MAX));
 	MLX5_SET64(query_vhca_migration_state_out, cmd->out, remaining_total_size, total);
 	MLX5_SET(query_vhca_migration_state_out, cmd->out, migration_state,
 		 vhca_migration_state(vhca));

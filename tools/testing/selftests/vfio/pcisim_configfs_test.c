@@ -103,6 +103,13 @@ FIXTURE_VARIANT_ADD(setting, state_size)
 	.bad = { "1073741825", "-1", "x", "18446744073709551615", "18446744073709551616" },
 };
 
+FIXTURE_VARIANT_ADD(setting, generated_size)
+{
+	.name = HCA "/generated_size",
+	.good = { "0", "4096", "68719476736" },
+	.bad = { "1", "4095", "6000", "68719480832", "-4096", "x", "18446744073709547520" },
+};
+
 FIXTURE_VARIANT_ADD(setting, chunk_size)
 {
 	.name = HCA "/chunk_size",

@@ -139,6 +139,26 @@ void firmware_put64(void *message, unsigned int offset, uint64_t value)
 	firmware_put(message, offset + 4, value);
 }
 
+/* Of an image: its length and its checksum, for which its own place counts as zeros. */
+#define IMAGE_LENGTH	32
+#define IMAGE_CRC	40
+
+void firmware_seal(unsigned char *image)
+{
+	uint32_t length, crc = ~0U;
+	uint32_t i, bit;
+
+	memcpy(&length, image + IMAGE_LENGTH, sizeof(length));
+	memset(image + IMAGE_CRC, 0, sizeof(crc));
+	for (i = 0; i < le32toh(length); i++) {
+		crc ^= image[i];
+		for (bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+	}
+	crc = htole32(crc);
+	memcpy(image + IMAGE_CRC, &crc, sizeof(crc));
+}
+
 /* All of @data in one call, as the kernel wants it. @store: write it, else read it. */
 static int transfer(const struct sim *sim, const char *name, void *data, size_t length,
 		    bool store)

@@ -82,6 +82,9 @@ uint32_t firmware_get(const void *message, unsigned int offset);
 void firmware_put(void *message, unsigned int offset, uint32_t value);
 void firmware_put64(void *message, unsigned int offset, uint64_t value);
 
+/* An image of the simulated firmware that was changed: its checksum is right again. */
+void firmware_seal(unsigned char *image);
+
 /* One of these at a time: mlx5_core keeps a single command for each PF. */
 int __firmware_command(const struct sim *sim, const void *in, size_t in_length, void *out,
 		       size_t out_length);

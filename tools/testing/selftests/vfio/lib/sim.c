@@ -125,6 +125,7 @@ static bool setting_is(const char *name, uint64_t value)
 static bool can_take_over(const struct sim_config *config)
 {
 	return setting_is("state_size", config->state_size) &&
+	       setting_is("generated_size", config->generated_size) &&
 	       setting_is("chunk_size", config->chunk_size) &&
 	       setting_is("migration", !config->no_migration) &&
 	       setting_is("migratable", !config->not_migratable) &&
@@ -140,6 +141,8 @@ static int create(const struct sim_config *config)
 	if (mkdir(SIM_HOST, 0755) || mkdir(SIM_HCA, 0755))
 		return -errno;
 	error = apply_setting("state_size", config->state_size);
+	if (!error)
+		error = apply_setting("generated_size", config->generated_size);
 	if (!error)
 		error = apply_setting("chunk_size", config->chunk_size);
 	if (!error)

@@ -52,6 +52,7 @@ enum sim_status {
  * @vfs: number of VFs, each bound to its entry of @drivers
  * @drivers: what drives each VF; NULL: nothing
  * @state_size: bytes of bulk state of a fresh VF
+ * @generated_size: bytes of a bulk state that is not stored, in place of @state_size; 0: it is
  * @chunk_size: bytes of an image, 0: any number
  * @no_migration: the PF's firmware cannot migrate
  * @not_migratable: the VFs may not migrate
@@ -61,6 +62,7 @@ struct sim_config {
 	unsigned int vfs;
 	const char *drivers[SIM_MAX_VFS];
 	uint64_t state_size;
+	uint64_t generated_size;
 	uint64_t chunk_size;
 	bool no_migration;
 	bool not_migratable;
@@ -121,6 +123,12 @@ uint64_t sim_bulk_size(const char *address);
 #define sim_bulk_resize(...)	must(__sim_bulk_resize(__VA_ARGS__))
 #define sim_bulk_write(...)	must(__sim_bulk_write(__VA_ARGS__))
 #define sim_bulk_read(...)	must(__sim_bulk_read(__VA_ARGS__))
+#define sim_bulk_change(...)	must(__sim_bulk_change(__VA_ARGS__))
+
+/* A state that is not stored: pages from the @first on change, to those of this version. */
+int __sim_bulk_change(const char *address, uint64_t first, uint64_t pages, uint32_t version);
+/* Whether it is made of these runs of pages: "<first page> <pages> <version>", a line each. */
+bool sim_bulk_versions(const char *address, const char *lines);
 
 /* Bulk state that differs in every 8 bytes and with every @seed. */
 void sim_bulk_fill(const char *address, uint64_t size, unsigned int seed);

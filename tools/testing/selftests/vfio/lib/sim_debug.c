@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kselftest.h"
 #include "file.h"
 #include "sim.h"
 
@@ -74,6 +75,26 @@ int __sim_bulk_write(const char *address, uint64_t offset, const void *data, siz
 int __sim_bulk_read(const char *address, uint64_t offset, void *data, size_t length)
 {
 	return sim_debug_access(address, "bulk", offset, data, length, false);
+}
+
+int __sim_bulk_change(const char *address, uint64_t first, uint64_t pages, uint32_t version)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%llu %llu %u", (unsigned long long)first,
+		 (unsigned long long)pages, version);
+	return __file_write(path(DEBUG_ROOT "/%s/versions", address), text);
+}
+
+bool sim_bulk_versions(const char *address, const char *lines)
+{
+	char seen[1024];
+
+	file_read(path(DEBUG_ROOT "/%s/versions", address), seen, sizeof(seen));
+	if (!strcmp(seen, lines))
+		return true;
+	ksft_print_msg("%s has other pages:\n%s\n", address, seen);
+	return false;
 }
 
 static void *make_bulk(uint64_t size, unsigned int seed)
