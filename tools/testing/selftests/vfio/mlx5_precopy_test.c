@@ -47,12 +47,7 @@ static void expect_engine_goes_on(struct __test_metadata *_metadata, struct pair
 
 	EXPECT_TRUE(engine_ring_holds(&pair->from, 1, next));
 	mig_load(&pair->target, blob, 32768);
-	EXPECT_EQ(next, engine_next(&pair->to));
-	engine_clear_ring(&pair->from);
-	mig_set_state(&pair->target, STATE_RUNNING, NULL);
-	engine_progress(&pair->to, 20);
-	engine_stop(&pair->to);
-	EXPECT_TRUE(engine_ring_holds(&pair->to, next, engine_next(&pair->to)));
+	EXPECT_TRUE(pair_goes_on(pair, next));
 }
 
 /* Stops the source and takes what is left. Returns bytes. */

@@ -52,6 +52,21 @@ static inline void pair_swap(struct pair *pair)
 	pair->to.dev = &pair->target;
 }
 
+/*
+ * The target has the source's state, and is stopped. Whether it goes on with exactly the number
+ * that comes next, and writes none twice.
+ */
+static inline bool pair_goes_on(struct pair *pair, uint64_t next)
+{
+	if (engine_next(&pair->to) != next)
+		return false;
+	engine_clear_ring(&pair->to);
+	mig_set_state(&pair->target, STATE_RUNNING, NULL);
+	engine_progress(&pair->to, 20);
+	engine_stop(&pair->to);
+	return engine_ring_holds(&pair->to, next, engine_next(&pair->to));
+}
+
 /* What every test of our own driver's migration begins with. */
 static const struct sim_config our_pair __attribute__((unused)) = {
 	.vfs = 2,
