@@ -111,6 +111,18 @@ void guest_forget(struct guest *guest)
 		event_of(guest, i)[EVENT_OWNER] = 1;
 }
 
+void guest_resume(struct guest *guest, uint32_t eqn, uint32_t taken)
+{
+	uint32_t number;
+
+	guest->events = true;
+	guest->eqn = eqn;
+	guest->taken = taken;
+	/* none of the next ones is there yet */
+	for (number = taken; number < taken + GUEST_EVENTS; number++)
+		event_of(guest, number)[EVENT_OWNER] = !(number >> GUEST_LOG_EVENTS & 1);
+}
+
 void guest_begin(struct guest *guest, enum guest_opcode opcode, unsigned int op_mod)
 {
 	memset(guest->in, 0, sizeof(guest->in));
@@ -142,7 +154,7 @@ static void make_chain(struct guest *guest, unsigned int at, size_t length, cons
 	}
 }
 
-void guest_post(struct guest *guest, size_t in_length, size_t out_length)
+void guest_write(struct guest *guest, size_t in_length, size_t out_length)
 {
 	unsigned char *entry = entry_of(guest);
 
@@ -159,8 +171,18 @@ void guest_post(struct guest *guest, size_t in_length, size_t out_length)
 	firmware_put(entry, OUT_LENGTH, out_length);
 	entry[TOKEN] = guest->token;
 	__atomic_store_n(&entry[OWNER], OWNER_DEVICE, __ATOMIC_RELEASE);
+}
+
+void guest_ring(struct guest *guest)
+{
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	*guest_register(guest, DOORBELL) = htobe32(1 << ENTRY);
+}
+
+void guest_post(struct guest *guest, size_t in_length, size_t out_length)
+{
+	guest_write(guest, in_length, out_length);
+	guest_ring(guest);
 }
 
 bool guest_is_answered(struct guest *guest)

@@ -81,10 +81,19 @@ int __guest_share(struct guest *guest, struct vfio_device *dev);
 void guest_move(struct guest *guest, struct vfio_device *dev);
 /* After a reset of the VF: nothing is known any more. */
 void guest_forget(struct guest *guest);
+/*
+ * A driver that has begun elsewhere: answers come with events of queue @eqn, so many of which
+ * were taken.
+ */
+void guest_resume(struct guest *guest, uint32_t eqn, uint32_t taken);
 
 /* Clears @in and @out and begins a command with the first two words. */
 void guest_begin(struct guest *guest, enum guest_opcode opcode, unsigned int op_mod);
-/* Gives the command in @in, which is @in_length bytes long, without waiting. */
+/* Puts the command in @in, which is @in_length bytes long, into the queue. */
+void guest_write(struct guest *guest, size_t in_length, size_t out_length);
+/* Tells the VF of it. */
+void guest_ring(struct guest *guest);
+/* Both, without waiting. */
 void guest_post(struct guest *guest, size_t in_length, size_t out_length);
 /* Waits for its answer, which is in @out. Returns the status, or -errno. */
 int __guest_wait(struct guest *guest, size_t out_length);
