@@ -295,12 +295,5 @@ TEST_F(stream, padding_is_ignored)
 
 int main(int argc, char **argv)
 {
-	int status;
-
-	gpu_prepare();
-	gpu_enable_migration(true);
-	status = test_harness_run(argc, argv);
-	sim_remove_all();
-	gpu_enable_migration(false);
-	return status;
+	return gpu_move_main(argc, argv, test_harness_run);
 }

@@ -57,6 +57,19 @@ static inline void put_le32(unsigned char *bytes, uint32_t value)
 	memcpy(bytes, &value, sizeof(value));
 }
 
+/* What main() does with a program whose devices can migrate, and that leaves nothing behind. */
+static inline int gpu_move_main(int argc, char **argv, int (*run)(int argc, char **argv))
+{
+	int status;
+
+	gpu_prepare();
+	gpu_enable_migration(true);
+	status = run(argc, argv);
+	sim_remove_all();
+	gpu_enable_migration(false);
+	return status;
+}
+
 /**
  * struct tally - what a piece of migration data holds
  * @records: records about blocks
