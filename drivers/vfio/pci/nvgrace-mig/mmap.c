@@ -11,6 +11,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mmap_lock.h>
 #include <linux/overflow.h>
 #include <linux/pagemap.h>
 #include <linux/pci.h>
@@ -91,7 +92,22 @@ static vm_fault_t nvgmig_fault(struct vm_fault *vmf)
 	return nvgmig_huge_fault(vmf, 0);
 }
 
+/*
+ * The user cuts a mapping. The kernel splits huge pages there, but not those of the next larger
+ * size: so there must be none. What is left is mapped in smaller ones when it is touched.
+ */
+static int nvgmig_may_split(struct vm_area_struct *vma, unsigned long address)
+{
+	if (IS_ALIGNED(address, PUD_SIZE))
+		return 0;
+	/* No fault may bring it back until the mapping is cut. */
+	vma_start_write(vma);
+	zap_special_vma_range(vma, ALIGN_DOWN(address, PUD_SIZE), PUD_SIZE);
+	return 0;
+}
+
 static const struct vm_operations_struct nvgmig_vm_ops = {
+	.may_split = nvgmig_may_split,
 	.fault = nvgmig_fault,
 	.huge_fault = nvgmig_huge_fault,
 };

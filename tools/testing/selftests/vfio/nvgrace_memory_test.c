@@ -8,12 +8,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/uio.h>
 
 #include "harness.h"
 #include "file.h"
 #include "gpu.h"
+#include "memory.h"
 #include "nvgrace.h"
 #include "touch.h"
 #include "worker.h"
@@ -149,25 +149,17 @@ TEST_F(memory, is_that_of_the_device)
 	EXPECT_EQ(0x87654321, value);
 }
 
-static long faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt + usage.ru_majflt;
-}
-
 /* Touches all pages of 32 MiB, returns how many faults that took. */
 static long faults_of_touching(char *map)
 {
-	long before = faults();
+	long before = memory_faults();
 	uint32_t value;
 	size_t at;
 
 	for (at = 0; at < 32 * MIB; at += PAGE)
 		if (!touch_read((uint32_t *)(map + at), &value))
 			fail("SIGBUS at %#zx", at);
-	return faults() - before;
+	return memory_faults() - before;
 }
 
 TEST_F(memory, huge_pages)

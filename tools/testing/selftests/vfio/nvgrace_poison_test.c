@@ -15,6 +15,7 @@
 #include "harness.h"
 #include "file.h"
 #include "gpu.h"
+#include "memory.h"
 #include "nvgrace.h"
 
 #define PAGE		4096UL
@@ -88,27 +89,39 @@ FIXTURE_VARIANT_ADD(poison, resmem) {
 	.name = "resmem",
 };
 
-static void open_device(struct _test_data_poison *self,
-			const struct _fixture_variant_poison *variant)
+static void handle_bus_errors(void)
 {
-	vfio_open(&self->dev, self->host.gpu[0]);
-	nvgrace_enable(&self->dev, true);
-	nvgrace_region(&self->dev, variant->index, &self->region);
-	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
+	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
+
+	if (sigaction(SIGBUS, &action, NULL))
+		fail("cannot catch SIGBUS");
+}
+
+static void open_region(const char *address, struct vfio_device *dev, unsigned int index,
+			struct nvgrace_region *region)
+{
+	vfio_open(dev, address);
+	nvgrace_enable(dev, true);
+	nvgrace_region(dev, index, region);
+}
+
+/* The list of errors begins empty when the driver is bound. */
+static void open_fresh(const char *address, struct vfio_device *dev, unsigned int index,
+		       struct nvgrace_region *region)
+{
+	sim_bind(address, NULL);
+	sim_bind(address, DRIVER_NVGRACE);
+	open_region(address, dev, index, region);
 }
 
 FIXTURE_SETUP(poison)
 {
-	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
-
-	ASSERT_EQ(0, sigaction(SIGBUS, &action, NULL));
+	handle_bus_errors();
 	gpu_get(&self->host, &variant->gpu, 1);
 	if (!gpu_can_poison(self->host.gpu[0]))
 		SKIP(return, "the kernel does not handle memory errors");
-	/* The list begins empty when the driver is bound. */
-	sim_bind(self->host.gpu[0], NULL);
-	sim_bind(self->host.gpu[0], DRIVER_NVGRACE);
-	open_device(self, variant);
+	open_fresh(self->host.gpu[0], &self->dev, variant->index, &self->region);
+	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
 }
 
 FIXTURE_TEARDOWN_PARENT(poison)
@@ -237,16 +250,16 @@ TEST_F(poison, remembered)
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(self->map + BAD)));
 	munmap(self->map, 16 * MIB);
 	vfio_close(&self->dev);
-	open_device(self, variant);
+	open_region(self->host.gpu[0], &self->dev, variant->index, &self->region);
+	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(self->map + BAD)));
 	EXPECT_EQ(0, touch((uint32_t *)(self->map + BAD - PAGE)));
 	EXPECT_TRUE(is_listed(self, variant->name, BAD, physical));
 
 	munmap(self->map, 16 * MIB);
 	vfio_close(&self->dev);
-	sim_bind(self->host.gpu[0], NULL);
-	sim_bind(self->host.gpu[0], DRIVER_NVGRACE);
-	open_device(self, variant);
+	open_fresh(self->host.gpu[0], &self->dev, variant->index, &self->region);
+	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
 	EXPECT_FALSE(is_listed(self, variant->name, BAD, physical));
 	EXPECT_EQ(0, touch((uint32_t *)(self->map + BAD)));
 }
@@ -282,6 +295,70 @@ TEST_F(poison, other_process)
 	EXPECT_EQ(0, bus_errors);
 	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(self->map + BAD)));
+}
+
+FIXTURE(gibibytes)
+{
+	struct gpu_host host;
+	struct vfio_device dev;
+	struct nvgrace_region region;
+	char *map;
+};
+
+FIXTURE_SETUP(gibibytes)
+{
+	const struct gpu_config config = {
+		.kind = GPU_BLACKWELL, .driver = DRIVER_NVGRACE, .memory_size = 2 * GIB,
+	};
+
+	handle_bus_errors();
+	gpu_get(&self->host, &config, 1);
+	if (!gpu_can_poison(self->host.gpu[0]))
+		SKIP(return, "the kernel does not handle memory errors");
+	open_fresh(self->host.gpu[0], &self->dev, USEMEM, &self->region);
+	self->map = nvgrace_map(&self->region, 0, 2 * GIB, GIB);
+}
+
+FIXTURE_TEARDOWN_PARENT(gibibytes)
+{
+	sim_teardown(_metadata->exit_code);
+}
+
+#define MIDDLE	(512 * MIB)
+
+/* Faults that it takes to touch so much of the map in such steps; the bad page is left out. */
+static long faults_of_touching(char *map, size_t from, size_t length, size_t step)
+{
+	long before = memory_faults();
+	size_t at;
+
+	for (at = from; at < from + length; at += step)
+		if (at != MIDDLE && touch((uint32_t *)(map + at)))
+			fail("SIGBUS at %#zx", at);
+	return memory_faults() - before;
+}
+
+/* What was mapped at once is mapped in smaller parts, down to the pages around the bad one. */
+TEST_F(gibibytes, bad_page_in_one)
+{
+	char *map = self->map;
+
+	EXPECT_GT(8, faults_of_touching(map, 0, 2 * GIB, HUGE_PAGE));
+	gpu_poison(self->dev.address, MIDDLE);
+	ASSERT_TRUE(wait_until(touch((uint32_t *)(map + MIDDLE)), LATER));
+	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(map + MIDDLE)));
+	EXPECT_LE(GIB / HUGE_PAGE - 1, faults_of_touching(map, 0, GIB, HUGE_PAGE));
+	EXPECT_LE(HUGE_PAGE / PAGE - 1, faults_of_touching(map, MIDDLE, HUGE_PAGE, PAGE));
+	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(map + MIDDLE + PAGE - 4)));
+	EXPECT_EQ(0, touch((uint32_t *)(map + MIDDLE - 4)));
+	EXPECT_EQ(0, touch((uint32_t *)(map + MIDDLE + PAGE)));
+	/* the other one is as it was, also when it is mapped anew */
+	EXPECT_GT(8, faults_of_touching(map, GIB, GIB, HUGE_PAGE));
+	nvgrace_enable(&self->dev, false);
+	nvgrace_enable(&self->dev, true);
+	EXPECT_GT(8, faults_of_touching(map, GIB, GIB, HUGE_PAGE));
+	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(map + MIDDLE)));
+	EXPECT_LE(GIB / HUGE_PAGE - 1, faults_of_touching(map, 0, GIB, HUGE_PAGE));
 }
 
 int main(int argc, char **argv)

@@ -44,6 +44,15 @@ uint64_t memory_available(void)
 	       sum_of("/proc/zoneinfo", "count:") * getpagesize();
 }
 
+long memory_faults(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_SELF, &usage))
+		fail("no usage");
+	return usage.ru_minflt + usage.ru_majflt;
+}
+
 void *memory_edge(size_t size)
 {
 	char *memory = mmap(NULL, size + 4096, PROT_READ | PROT_WRITE,
