@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 
 #include "harness.h"
+#include "gpu.h"
 #include "ring.h"
 #include "sweep.h"
 #include "testdev.h"
@@ -20,7 +21,7 @@ FIXTURE(places)
 
 FIXTURE_VARIANT(places)
 {
-	bool adapter;
+	enum scene_kind scene;
 	enum fault_kind kind;
 	unsigned int proof_every;
 };
@@ -51,15 +52,36 @@ FIXTURE_VARIANT_ADD(places, allocs)
 
 FIXTURE_VARIANT_ADD(places, adapter_kernel)
 {
-	.adapter = true,
+	.scene = SCENE_ADAPTER,
 	.kind = FAULT_KERNEL,
 	.proof_every = 16,
 };
 
 FIXTURE_VARIANT_ADD(places, adapter_ops)
 {
-	.adapter = true,
+	.scene = SCENE_ADAPTER,
 	.kind = FAULT_OPS,
+	.proof_every = 1,
+};
+
+FIXTURE_VARIANT_ADD(places, gpu_kernel)
+{
+	.scene = SCENE_GPU,
+	.kind = FAULT_KERNEL,
+	.proof_every = 16,
+};
+
+FIXTURE_VARIANT_ADD(places, gpu_ops)
+{
+	.scene = SCENE_GPU,
+	.kind = FAULT_OPS,
+	.proof_every = 1,
+};
+
+FIXTURE_VARIANT_ADD(places, gpu_allocs)
+{
+	.scene = SCENE_GPU,
+	.kind = FAULT_ALLOCS,
 	.proof_every = 1,
 };
 
@@ -67,7 +89,7 @@ FIXTURE_SETUP(places)
 {
 	if (!fault_exists())
 		SKIP(return, "needs a kernel and a library with fault injection");
-	scene_open(&self->scene, variant->adapter, variant->kind, variant->proof_every);
+	scene_open(&self->scene, variant->scene, variant->kind, variant->proof_every);
 }
 
 FIXTURE_TEARDOWN_PARENT(places)
@@ -313,7 +335,7 @@ FIXTURE_SETUP(descent)
 {
 	if (!fault_exists())
 		SKIP(return, "needs a kernel and a library with fault injection");
-	scene_open(&self->scene, false, FAULT_OPS, 1);
+	scene_open(&self->scene, SCENE_TEST_DEVICE, FAULT_OPS, 1);
 }
 
 FIXTURE_TEARDOWN_PARENT(descent)
@@ -353,5 +375,6 @@ TEST_F_TIMEOUT(descent, error_state, 240)
 int main(int argc, char **argv)
 {
 	testdev_prepare();
+	gpu_prepare();
 	return test_harness_run(argc, argv);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "kselftest.h"
+#include "gpu_move.h"
 #include "saving.h"
 #include "sweep.h"
 #include "testdev.h"
@@ -37,31 +38,68 @@ static void get_test_device(struct scene *scene)
 	memcpy(scene->address, host.vf, sizeof(scene->address));
 }
 
+static void get_gpus(struct scene *scene)
+{
+	const struct gpu_config config = {
+		.kind = GPU_BLACKWELL, .memory_size = SWEEP_BULK, .driver = DRIVER_NVGRACE,
+	};
+	const struct gpu_config configs[] = { config, config };
+	struct gpu_host host;
+
+	gpu_enable_migration(true);
+	gpu_get(&host, configs, 2);
+	memcpy(scene->address, host.gpu, sizeof(scene->address));
+}
+
+/* The memory of a GPU is the same for the time of its life. */
 static void fill(struct scene *scene)
 {
-	if (scene->adapter)
-		sim_bulk_fill(scene->address[0], SWEEP_BULK, SEED);
-	else
+	switch (scene->kind) {
+	case SCENE_TEST_DEVICE:
 		testdev_fill(scene->address[0], SWEEP_BULK, SEED);
+		break;
+	case SCENE_ADAPTER:
+		sim_bulk_fill(scene->address[0], SWEEP_BULK, SEED);
+		break;
+	case SCENE_GPU:
+		gpu_fill(scene->address[0], 0, SWEEP_BULK, SEED);
+		gpu_fill(scene->address[1], 0, SWEEP_BULK, SEED + 1);
+		break;
+	}
 }
 
 static bool arrived(struct scene *scene)
 {
-	if (scene->adapter)
+	switch (scene->kind) {
+	case SCENE_TEST_DEVICE:
+		return testdev_matches(scene->address[1], SWEEP_BULK, SEED);
+	case SCENE_ADAPTER:
 		return sim_bulk_matches(scene->address[1], SWEEP_BULK, SEED);
-	return testdev_matches(scene->address[1], SWEEP_BULK, SEED);
+	case SCENE_GPU:
+		return gpu_matches(scene->address[1], 0, SWEEP_BULK, SEED);
+	}
+	return false;
 }
 
-void scene_open(struct scene *scene, bool adapter, enum fault_kind kind,
+static void prepare_to_save(struct scene *scene)
+{
+	if (scene->kind == SCENE_GPU && gpu_power(&scene->from) == GPU_D0)
+		gpu_sleep(&scene->from);
+}
+
+void scene_open(struct scene *scene, enum scene_kind kind, enum fault_kind fault,
 		unsigned int proof_every)
 {
-	scene->adapter = adapter;
+	static void (* const get[])(struct scene *scene) = {
+		[SCENE_TEST_DEVICE] = get_test_device,
+		[SCENE_ADAPTER] = get_adapter,
+		[SCENE_GPU] = get_gpus,
+	};
+
+	scene->kind = kind;
 	scene->fd = -1;
 	scene->proof_every = proof_every;
-	if (adapter)
-		get_adapter(scene);
-	else
-		get_test_device(scene);
+	get[kind](scene);
 	vfio_open(&scene->from, scene->address[0]);
 	vfio_open(&scene->to, scene->address[1]);
 	scene->piece = calloc(1, SWEEP_PIECE);
@@ -69,9 +107,10 @@ void scene_open(struct scene *scene, bool adapter, enum fault_kind kind,
 		fail("no memory or pipe");
 	saving_set_parameter("prefetch", 0);
 	fill(scene);
+	prepare_to_save(scene);
 	mig_save(&scene->from, &scene->good, MIB);
 	mig_set_state(&scene->from, STATE_RUNNING, NULL);
-	fault_open(&scene->fault, kind);
+	fault_open(&scene->fault, fault);
 }
 
 void scene_teardown(int exit_code)
@@ -97,6 +136,7 @@ void scene_close_session(struct scene *scene)
 
 void scene_enter(struct scene *scene, const struct step *step)
 {
+	prepare_to_save(scene);
 	mig_set_state(&scene->from, step->from, &scene->fd);
 	if (step->loaded)
 		stream_write(scene->fd, scene->good.data, scene->good.length, SWEEP_PIECE);
@@ -129,6 +169,7 @@ bool scene_migrates(struct scene *scene)
 	bool works;
 
 	fill(scene);
+	prepare_to_save(scene);
 	works = !__mig_save(&scene->from, &blob, MIB) && !__mig_load(&scene->to, &blob, MIB) &&
 		arrived(scene) && !__mig_set_state(&scene->from, STATE_RUNNING, NULL) &&
 		!__mig_set_state(&scene->to, STATE_RUNNING, NULL);

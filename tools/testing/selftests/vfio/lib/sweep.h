@@ -21,9 +21,15 @@
 /* More places than any call has. */
 #define SWEEP_MAX	3000
 
+enum scene_kind {
+	SCENE_TEST_DEVICE,	/* VFs of a migration test device */
+	SCENE_ADAPTER,		/* VFs of an adapter */
+	SCENE_GPU,		/* GPUs, asleep when something is done with them */
+};
+
 /**
  * struct scene - where calls are made
- * @adapter: the devices are VFs of an adapter, not of a migration test device
+ * @kind: what the devices are
  * @from: a device, whose calls have faults
  * @to: another one
  * @address: their PCI addresses
@@ -35,7 +41,7 @@
  * @pipe: a pipe
  */
 struct scene {
-	bool adapter;
+	enum scene_kind kind;
 	struct vfio_device from;
 	struct vfio_device to;
 	char address[2][SIM_ADDRESS];
@@ -70,7 +76,7 @@ struct step {
 #define FOR_OPS_ONLY	(1 << FAULT_OPS)
 
 /* Both devices fresh and RUNNING. */
-void scene_open(struct scene *scene, bool adapter, enum fault_kind kind,
+void scene_open(struct scene *scene, enum scene_kind kind, enum fault_kind fault,
 		unsigned int proof_every);
 /* The end of a test with this exit code, in the parent. */
 void scene_teardown(int exit_code);
