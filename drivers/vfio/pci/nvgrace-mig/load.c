@@ -21,6 +21,7 @@ int nvgmig_load_begin(struct vfio_mig_stream *st)
 	struct nvgmig_session *session = vfio_mig_stream_priv(st);
 	int ret;
 
+	session->dev->migration->loaded = false;
 	session->load.head = kzalloc_obj(*session->load.head, GFP_KERNEL_ACCOUNT);
 	if (!session->load.head)
 		return -ENOMEM;
@@ -241,5 +242,6 @@ int nvgmig_load_end(struct vfio_mig_stream *st, bool abort)
 	for (unsigned int i = 0; i < blocks->memories; i++)
 		nvgmig_config_set(session->dev, blocks->memory[i],
 				  le64_to_cpu(session->load.state.bars[i]));
+	nvgmig_power_loaded(session->dev->migration);
 	return 0;
 }

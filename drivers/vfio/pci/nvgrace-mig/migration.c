@@ -36,6 +36,7 @@ static int nvgmig_suspend(struct vfio_mig *mig, enum vfio_mig_run_level to)
 /* &vfio_mig_ops.resume */
 static int nvgmig_resume(struct vfio_mig *mig, enum vfio_mig_run_level to)
 {
+	nvgmig_power_resumed(nvgmig_of(mig)->migration);
 	return 0;
 }
 

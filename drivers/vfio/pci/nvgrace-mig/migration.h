@@ -213,12 +213,18 @@ void nvgmig_scan(struct nvgmig_session *session);
  * @stopped_writes: number of the user's writes to the power state when the device was
  *	stopped; vfio_mig guard, or within a session after save_begin() with final set
  * @stopped_reason: why the function may have had state then, or 0; likewise
+ * @loaded: what was loaded has not been run; vfio_mig guard, like the next two
+ * @loaded_resets: &nvgmig_device.resets when it was loaded
+ * @loaded_writes: &nvgmig_device.power_writes then
  */
 struct nvgmig_migration {
 	struct nvgmig_device *dev;
 	struct nvgmig_session *saving;
 	s64 stopped_writes;
 	unsigned int stopped_reason;
+	bool loaded;
+	unsigned int loaded_resets;
+	s64 loaded_writes;
 };
 
 /* Also of a device that cannot migrate, of which the library knows nothing. */
@@ -235,6 +241,8 @@ static inline struct nvgmig_device *nvgmig_of(struct vfio_mig *mig)
 void nvgmig_power_stopped(struct nvgmig_migration *migration);
 const char *nvgmig_power_check(struct nvgmig_migration *migration);
 s64 nvgmig_power_still(struct nvgmig_migration *migration);
+void nvgmig_power_loaded(struct nvgmig_migration *migration);
+void nvgmig_power_resumed(struct nvgmig_migration *migration);
 
 /* save.c */
 int nvgmig_save_begin(struct vfio_mig_stream *st, bool final);

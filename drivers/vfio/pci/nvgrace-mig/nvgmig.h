@@ -14,7 +14,8 @@
  * None is held while user memory is touched or while the device is waited for. A
  * reset may hold memory_lock from before reset_prepare until after reset_done, and
  * may wait in there for what copies memory for a migration. So nothing that
- * migration calls takes memory_lock, except by trylock.
+ * migration calls takes memory_lock, except by trylock, or when no session exists
+ * (nvgmig_power_resumed()).
  */
 #ifndef NVGMIG_H
 #define NVGMIG_H

@@ -9,8 +9,14 @@
  *
  * In D3hot the core lets nobody touch the memory, and takes all mappings away. So the
  * memory does not change either, but by DMA of another device that was allowed to.
+ *
+ * A target is put into D3hot when it begins to run with what was loaded: that is the
+ * state that its user left the source in, and it is found by looking at the function.
  */
+#include <linux/mm.h>
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
+#include <linux/slab.h>
 
 #include "migration.h"
 
@@ -62,6 +68,7 @@ void nvgmig_power_stopped(struct nvgmig_migration *migration)
 	/* In this order, so that no write falls between the two. */
 	migration->stopped_writes = atomic64_read_acquire(&migration->dev->power_writes);
 	migration->stopped_reason = nvgmig_power_look(migration);
+	migration->loaded = false;
 }
 
 /**
@@ -97,4 +104,76 @@ s64 nvgmig_power_still(struct nvgmig_migration *migration)
 	s64 writes = atomic64_read_acquire(&migration->dev->power_writes);
 
 	return nvgmig_power_look(migration) == NVGMIG_POWER_NOT_D3HOT ? NVGMIG_POWER_RUNS : writes;
+}
+
+/**
+ * nvgmig_power_loaded() - the state of a function in D3hot was loaded
+ * @migration: the device
+ *
+ * Context: vfio_mig guard.
+ */
+void nvgmig_power_loaded(struct nvgmig_migration *migration)
+{
+	migration->loaded_resets = READ_ONCE(migration->dev->resets);
+	migration->loaded_writes = atomic64_read(&migration->dev->power_writes);
+	migration->loaded = true;
+}
+
+/* What has been loaded is gone, or the user has taken care of the power state. */
+static bool nvgmig_power_is_settled(const struct nvgmig_migration *migration)
+{
+	return READ_ONCE(migration->dev->resets) != migration->loaded_resets ||
+	       atomic64_read(&migration->dev->power_writes) != migration->loaded_writes;
+}
+
+static void nvgmig_power_zap(struct vfio_pci_core_device *core)
+{
+	loff_t bars = VFIO_PCI_INDEX_TO_OFFSET(VFIO_PCI_BAR0_REGION_INDEX);
+	loff_t end = VFIO_PCI_INDEX_TO_OFFSET(VFIO_PCI_BAR5_REGION_INDEX + 1);
+
+	unmap_mapping_range(core->vdev.inode->i_mapping, bars, end - bars, true);
+}
+
+/* What the core does when the user writes to the register; nobody else can ask it to. */
+static void nvgmig_power_sleep(struct vfio_pci_core_device *core)
+{
+	struct pci_dev *pdev = core->pdev;
+
+	lockdep_assert_held_write(&core->memory_lock);
+	nvgmig_power_zap(core);
+	if (pdev->current_state >= PCI_D3hot)
+		return;
+	if (core->needs_pm_restore)
+		pci_save_state(pdev);
+	pci_set_power_state(pdev, PCI_D3hot);
+	if (core->needs_pm_restore && pdev->current_state >= PCI_D3hot) {
+		kfree(core->pm_save);
+		core->pm_save = pci_store_saved_state(pdev);
+	}
+}
+
+/**
+ * nvgmig_power_resumed() - the device begins to run
+ * @migration: the device
+ *
+ * Puts it into D3hot if that is the state that was loaded. A function that stays in D0
+ * has lost its state as well, so that is no error.
+ *
+ * Context: vfio_mig guard. After a reset, memory_lock may be held.
+ */
+void nvgmig_power_resumed(struct nvgmig_migration *migration)
+{
+	struct vfio_pci_core_device *core = &migration->dev->core.core;
+
+	if (!migration->loaded)
+		return;
+	migration->loaded = false;
+	/* looked at first, as a reset that holds memory_lock has been counted by now */
+	if (nvgmig_power_is_settled(migration) || pm_runtime_resume_and_get(&core->pdev->dev))
+		return;
+	scoped_guard(rwsem_write, &core->memory_lock) {
+		if (!nvgmig_power_is_settled(migration))
+			nvgmig_power_sleep(core);
+	}
+	pm_runtime_put(&core->pdev->dev);
 }

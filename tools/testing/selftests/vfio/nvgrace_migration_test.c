@@ -10,6 +10,7 @@
 #include "harness.h"
 #include "gpu_move.h"
 #include "ring.h"
+#include "touch.h"
 
 /* The last block is a short one. */
 #define BLOCKS		321
@@ -147,6 +148,81 @@ TEST_F(move, virtual_bars)
 	mig_load(target, &self->blob, MIB);
 	EXPECT_EQ(0x4000000cU, vfio_config_get(target, PCI_BASE_ADDRESS_4, 4));
 	EXPECT_EQ(0x12U, vfio_config_get(target, PCI_BASE_ADDRESS_5, 4));
+}
+
+/*
+ * The user of a target finds the function where it was left in the source, as of a
+ * function in D0 it would think that there is nothing to wake.
+ */
+TEST_F(move, target_is_asleep)
+{
+	struct vfio_device *target = &self->move.target;
+	uint32_t *memory, value;
+
+	memory = mmap(NULL, BLOCK, PROT_READ, MAP_SHARED, target->device, gpu_usemem(target));
+	ASSERT_NE(MAP_FAILED, memory);
+	touch_prepare();
+	gpu_engine_put(target, PCISIM_GPU_SCRATCH(0), 1);
+	gpu_sleep(&self->move.source);
+	mig_save(&self->move.source, &self->blob, MIB);
+	mig_load(target, &self->blob, MIB);
+	EXPECT_EQ(GPU_D0, gpu_power(target));
+	EXPECT_TRUE(touch_read(memory, &value));
+	mig_set_state(target, STATE_RUNNING, NULL);
+	EXPECT_EQ(GPU_D3HOT, gpu_power(target));
+	EXPECT_FALSE(touch_read(memory, &value));
+
+	gpu_set_power(target, GPU_D0);
+	EXPECT_EQ(PCI_COMMAND_MEMORY, vfio_config_get(target, PCI_COMMAND, 2));
+	EXPECT_TRUE(touch_read(memory, &value));
+	EXPECT_TRUE(gpu_says_ready(target));
+	EXPECT_EQ(0, gpu_engine_get(target, PCISIM_GPU_SCRATCH(0)));
+	munmap(memory, BLOCK);
+}
+
+/* And so it can go on to the next one. */
+TEST_F(move, there_and_back)
+{
+	struct vfio_device *source = &self->move.source, *target = &self->move.target;
+	struct blob blob = { 0 };
+
+	gpu_sleep(source);
+	mig_save(source, &self->blob, MIB);
+	mig_load(target, &self->blob, MIB);
+	mig_set_state(target, STATE_RUNNING, NULL);
+	gpu_fill(source->address, 0, MEMORY, OLD_SEED);
+	mig_save(target, &blob, MIB);
+	mig_set_state(source, STATE_RUNNING, NULL);
+	mig_load(source, &blob, MIB);
+	EXPECT_TRUE(gpu_matches(source->address, 0, MEMORY, SEED));
+	blob_free(&blob);
+}
+
+/* Who restores the power state itself has the last word, and so has a reset. */
+TEST_F(move, target_is_woken_before)
+{
+	struct vfio_device *target = &self->move.target;
+
+	gpu_sleep(&self->move.source);
+	mig_save(&self->move.source, &self->blob, MIB);
+	mig_load(target, &self->blob, MIB);
+	gpu_set_power(target, GPU_D0);
+	mig_set_state(target, STATE_RUNNING, NULL);
+	EXPECT_EQ(GPU_D0, gpu_power(target));
+}
+
+TEST_F(move, target_is_reset_before)
+{
+	struct vfio_device *target = &self->move.target;
+
+	gpu_sleep(&self->move.source);
+	mig_save(&self->move.source, &self->blob, MIB);
+	mig_load(target, &self->blob, MIB);
+	vfio_reset(target);
+	EXPECT_EQ(GPU_D0, gpu_power(target));
+	mig_set_state(target, STATE_STOP, NULL);
+	mig_set_state(target, STATE_RUNNING, NULL);
+	EXPECT_EQ(GPU_D0, gpu_power(target));
 }
 
 /* Nothing is left of what the target's memory held. */
