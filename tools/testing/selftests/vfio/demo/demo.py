@@ -4,7 +4,7 @@
 import time
 
 import sim
-from lab import Lab
+from lab import AdapterLab
 from migration import PRECOPY_PASSES
 
 BULK_BYTES = (4 << 20) + 321
@@ -23,7 +23,7 @@ class Demo:
     """One run. Whatever happens, what it made is gone when run() returns."""
 
     def __init__(self, payload, qemu):
-        self._lab = Lab("vfio-mig-demo", payload, qemu, vfs_each_side=1)
+        self._lab = AdapterLab("vfio-mig-demo", payload, qemu, vfs_each_side=1)
         self._start = time.monotonic()
 
     def run(self):
@@ -47,7 +47,8 @@ class Demo:
     def _introduce(self, source, destination):
         version = source.execute("query-version")["qemu"]
         self._say("Two virtual machines are there, the source with VF "
-                  f"{source.vfs[0].address}, the destination with VF {destination.vfs[0].address} "
+                  f"{source.devices[0].address}, the destination with VF "
+                  f"{destination.devices[0].address} "
                   f"(QEMU {version['major']}.{version['minor']}.{version['micro']}).")
         last = self._lab.guest.last_report()
         self._say(f"The source's guest writes its memory (pass {last.memory_pass}) while its VF "

@@ -55,7 +55,7 @@ def cancel_late(lab):
     source, destination = lab.pair()
     migration = lab.migration(source, destination)
     source.execute("stop")
-    source.vfs[0].write_bulk_state(bytes(BULK_BYTES))
+    source.devices[0].write_bulk_state(bytes(BULK_BYTES))
     migration.start()
     migration.allow_switchover()
     migration.wait_for_device_state("stop-copy")

@@ -38,7 +38,7 @@ def precopy(lab, *capabilities):
 def switch_over_slowly(lab):
     """A migration whose source's VF has just got the command to start no more DMA."""
     migration = precopy(lab)
-    lab.adapter.delay(sim.SUSPEND, migration.source.vfs[0], DELAY_MS)
+    lab.adapter.delay(sim.SUSPEND, migration.source.devices[0], DELAY_MS)
     migration.allow_switchover()
     wait_for_fault(lab)
     return migration
@@ -64,7 +64,7 @@ def first_query(lab):
     """How much there is to save, when the source begins."""
     migration = lab.migration(*lab.pair())
     migration.listen()
-    lab.adapter.fail(sim.QUERY, migration.source.vfs[0], ALWAYS)
+    lab.adapter.fail(sim.QUERY, migration.source.devices[0], ALWAYS)
     migration.send()
     migration.wait_for_end("failed")
     lab.adapter.fail_no_more()
@@ -74,7 +74,7 @@ def first_query(lab):
 def first_save(lab):
     """The state of the running VF."""
     migration = lab.migration(*lab.pair())
-    lab.adapter.fail(sim.SAVE, migration.source.vfs[0])
+    lab.adapter.fail(sim.SAVE, migration.source.devices[0])
     migration.start()
     check_gone_on(lab, migration)
     lab.migrate_again(migration.destination)
@@ -83,7 +83,7 @@ def first_save(lab):
 def first_suspend(lab):
     """To start no more DMA."""
     migration = precopy(lab)
-    lab.adapter.fail(sim.SUSPEND, migration.source.vfs[0])
+    lab.adapter.fail(sim.SUSPEND, migration.source.devices[0])
     migration.allow_switchover()
     check_gone_on(lab, migration, resets=1)
 
@@ -91,7 +91,7 @@ def first_suspend(lab):
 def second_suspend(lab):
     """To stop."""
     migration = switch_over_slowly(lab)
-    lab.adapter.fail(sim.SUSPEND, migration.source.vfs[0])
+    lab.adapter.fail(sim.SUSPEND, migration.source.devices[0])
     check_gone_on(lab, migration, resets=1)
     lab.migrate_again(migration.destination)
 
@@ -99,14 +99,14 @@ def second_suspend(lab):
 def last_query(lab):
     """How much is left to save of the stopped VF."""
     migration = switch_over_slowly(lab)
-    lab.adapter.fail(sim.QUERY, migration.source.vfs[0])
+    lab.adapter.fail(sim.QUERY, migration.source.devices[0])
     check_gone_on(lab, migration, resets=1)
 
 
 def last_save(lab):
     """The state of the stopped VF."""
     migration = switch_over_slowly(lab)
-    lab.adapter.fail(sim.SAVE, migration.source.vfs[0])
+    lab.adapter.fail(sim.SAVE, migration.source.devices[0])
     check_gone_on(lab, migration)
     lab.migrate_again(migration.destination)
 
@@ -114,7 +114,7 @@ def last_save(lab):
 def suspend_destination(lab):
     """To make the destination's VF ready for the state."""
     migration = lab.migration(*lab.pair())
-    lab.adapter.fail(sim.SUSPEND, migration.destination.vfs[0])
+    lab.adapter.fail(sim.SUSPEND, migration.destination.devices[0])
     migration.start()
     check_gone_on(lab, migration)
 
@@ -122,7 +122,7 @@ def suspend_destination(lab):
 def first_load(lab):
     """To take the state that the running VF had."""
     migration = lab.migration(*lab.pair())
-    lab.adapter.fail(sim.LOAD, migration.destination.vfs[0])
+    lab.adapter.fail(sim.LOAD, migration.destination.devices[0])
     migration.start()
     migration.allow_switchover()
     check_gone_on(lab, migration)
@@ -131,14 +131,14 @@ def first_load(lab):
 def last_load(lab):
     """To take the rest of the state."""
     migration = switch_over_slowly(lab)
-    lab.adapter.fail(sim.LOAD, migration.destination.vfs[0])
+    lab.adapter.fail(sim.LOAD, migration.destination.devices[0])
     check_gone_on(lab, migration)
 
 
 def first_resume(lab):
     """To let the destination's VF take part in others' DMA."""
     migration = precopy(lab)
-    lab.adapter.fail(sim.RESUME, migration.destination.vfs[0])
+    lab.adapter.fail(sim.RESUME, migration.destination.devices[0])
     migration.finish(running=False)
     check_reset_at_destination(lab, migration)
 
@@ -146,10 +146,10 @@ def first_resume(lab):
 def second_resume(lab):
     """To let the destination's VF start DMA."""
     migration = precopy(lab)
-    lab.adapter.delay(sim.RESUME, migration.destination.vfs[0], DELAY_MS)
+    lab.adapter.delay(sim.RESUME, migration.destination.devices[0], DELAY_MS)
     migration.allow_switchover()
     wait_for_fault(lab)
-    lab.adapter.fail(sim.RESUME, migration.destination.vfs[0])
+    lab.adapter.fail(sim.RESUME, migration.destination.devices[0])
     migration.wait_for_status("completed")
     check_reset_at_destination(lab, migration)
     lab.migrate_again(migration.source)
@@ -160,7 +160,7 @@ def resume_source(lab):
     migration = precopy(lab, "pause-before-switchover")
     migration.allow_switchover()
     migration.wait_for_status("pre-switchover")
-    lab.adapter.fail(sim.RESUME, migration.source.vfs[0])
+    lab.adapter.fail(sim.RESUME, migration.source.devices[0])
     migration.cancel()
     migration.wait_for_end("cancelled")
     lab.adapter.check_no_failures_left()

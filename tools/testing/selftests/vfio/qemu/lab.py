@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The host of the tests: one adapter for all of them, and the machines of one of them."""
+"""The host of the tests: devices for all of them, and the machines of one of them."""
 
 import os
 from contextlib import ExitStack
@@ -20,40 +20,43 @@ VFS_EACH_SIDE = 2
 
 
 class Lab:
-    """An adapter with VFs for two sides, and what runs on them."""
+    """A simulated host with devices for both sides, and what runs on them."""
 
-    def __init__(self, name, payload, qemu, vfs_each_side=VFS_EACH_SIDE):
+    # what the host has needs these
+    MODULES = ()
+    # how guests are read
+    GUEST = Guest
+
+    def __init__(self, name, payload, qemu, host):
         self.folder = Path("/run") / name
         self.payload = payload
         self.qemu = qemu
-        self.adapter = sim.Adapter(name)
         self.guest = None
-        self._vfs_each_side = vfs_each_side
+        self._host = host
         self._processes = ProcessRecord(self.folder / "processes")
         self._machines = []
-        self._sides = ()
 
     def __enter__(self):
         self.folder.mkdir(exist_ok=True)
-        sim.load_modules()
+        sim.load_modules(*self.MODULES)
         sim.mount_kernel_file_systems()
         self._processes.end_all()
-        self.adapter.remove()
+        self._host.remove()
         with ExitStack() as undo:
-            undo.callback(self.adapter.remove)
-            self.adapter.create()
-            vfs = self.adapter.enable_vfs(2 * self._vfs_each_side)
-            for vf in vfs:
-                vf.bind()
+            undo.callback(self._host.remove)
+            self._make_devices()
             undo.pop_all()
-        self._sides = vfs[:self._vfs_each_side], vfs[self._vfs_each_side:]
         return self
+
+    def _make_devices(self):
+        """Create the host, and bind its devices to their driver."""
+        raise NotImplementedError
 
     def __exit__(self, *_):
         try:
             self.clear()
         finally:
-            self.adapter.remove()
+            self._host.remove()
 
     def clear(self):
         """End all machines, for the next test."""
@@ -62,38 +65,28 @@ class Lab:
                 ends.callback(machine.stop)
         self._machines = []
         self._processes.clear()
-        self.adapter.fail_no_more()
 
-    def launch(self, name, vfs, *, incoming=False, paused=False, kind=VirtualMachine, **setup):
-        """Start a machine on VFs that no other machine has."""
-        machine = kind(name, self.folder, vfs)
+    def launch(self, name, devices, *, incoming=False, paused=False, kind=VirtualMachine, **setup):
+        """Start a machine on devices that no other machine has."""
+        machine = kind(name, self.folder, devices)
         self._machines.append(machine)
         machine.start(Setup(self.payload, self.qemu, **setup), incoming, paused)
         self._processes.add(machine.process.pid)
         return machine
 
-    def vfs_of_sides(self, vfs=1):
-        """So many VFs for a source, and for a destination."""
-        return [side[:vfs] for side in self._sides]
-
-    def pair(self, vfs=1, bulk=BULK_BYTES, paused=False, **setup):
-        """A source whose guest works, and a destination."""
-        source_vfs, destination_vfs = self.vfs_of_sides(vfs)
-        source = self.launch("source", source_vfs, paused=paused, **setup)
-        destination = self.launch("destination", destination_vfs, incoming=True, **setup)
+    def launch_pair(self, source_devices, destination_devices, paused=False, **setup):
+        """A source, and a destination that waits for a migration."""
+        source = self.launch("source", source_devices, paused=paused, **setup)
+        destination = self.launch("destination", destination_devices, incoming=True, **setup)
         source.connect()
         destination.connect()
-        for vf in source.vfs:
-            vf.write_bulk_state(os.urandom(bulk))
-        self.guest = Guest(source)
-        if not paused:
-            self.guest.wait_for_work(WARM_UP_REPORTS)
+        self.guest = self.GUEST(source)
         return source, destination
 
     def successor(self, machine, name):
-        """A machine that waits for a migration, on the VFs of one that is not needed any more."""
+        """A machine that waits for a migration, on the devices of one that is not needed."""
         machine.stop()
-        successor = self.launch(name, machine.vfs, incoming=True)
+        successor = self.launch(name, machine.devices, incoming=True)
         successor.connect()
         return successor
 
@@ -112,13 +105,6 @@ class Lab:
         self.guest.move(migration.destination)
         self.guest.wait_for_work(REPORTS_AFTER)
         migration.check()
-        self.adapter.check_commands()
-
-    def check_reset(self, migration):
-        """The guest goes on at the destination, with VFs that had to be reset there."""
-        self.guest.move(migration.destination)
-        self.guest.wait_for_work(REPORTS_AFTER)
-        self.adapter.check_commands()
 
     def check_stayed(self):
         """The guest goes on at the source."""
@@ -126,12 +112,12 @@ class Lab:
         status = self.guest.machine.execute("query-status")["status"]
         if status != "running":
             raise Failure(f"the source is in state {status}")
-        for vf in self.guest.machine.vfs:
-            if vf.migration_state() != "RUNNING":
-                raise Failure(f"the source's VF is in state {vf.migration_state()}")
+        for device in self.guest.machine.devices:
+            if device.migration_state() != "RUNNING":
+                raise Failure(f"the source's device is in state {device.migration_state()}")
 
     def migrate_again(self, destination):
-        """Migrate to the VFs of a destination that has failed, from where the guest is."""
+        """Migrate to the devices of a destination that has failed, from where the guest is."""
         source = self.guest.machine
         migration = self.migration(source, self.successor(destination, "destination-2"))
         migration.run()
@@ -143,6 +129,52 @@ class Lab:
             for line in machine.errors():
                 if ": warning: " not in line:
                     yield f"{machine.name}: {line}"
-            for vf in machine.vfs:
-                yield (f"{machine.name}: VF {vf.address} is in {vf.migration_state()}, "
-                       f"its last error: {vf.last_error()}")
+            for device in machine.devices:
+                yield (f"{machine.name}: {device.address} is in {device.migration_state()}, "
+                       f"its last error: {device.last_error()}")
+
+
+class AdapterLab(Lab):
+    """An adapter with VFs for two sides."""
+
+    MODULES = (sim.PF_DRIVER, "pcisim-hca", sim.VF_DRIVER)
+
+    def __init__(self, name, payload, qemu, vfs_each_side=VFS_EACH_SIDE):
+        self.adapter = sim.Adapter(name)
+        self._vfs_each_side = vfs_each_side
+        self._sides = ()
+        super().__init__(name, payload, qemu, self.adapter)
+
+    def _make_devices(self):
+        self.adapter.create()
+        vfs = self.adapter.enable_vfs(2 * self._vfs_each_side)
+        for vf in vfs:
+            vf.bind()
+        self._sides = vfs[:self._vfs_each_side], vfs[self._vfs_each_side:]
+
+    def clear(self):
+        super().clear()
+        self.adapter.fail_no_more()
+
+    def vfs_of_sides(self, vfs=1):
+        """So many VFs for a source, and for a destination."""
+        return [side[:vfs] for side in self._sides]
+
+    def pair(self, vfs=1, bulk=BULK_BYTES, paused=False, **setup):
+        """A source whose guest works, and a destination."""
+        source, destination = self.launch_pair(*self.vfs_of_sides(vfs), paused=paused, **setup)
+        for vf in source.devices:
+            vf.write_bulk_state(os.urandom(bulk))
+        if not paused:
+            self.guest.wait_for_work(WARM_UP_REPORTS)
+        return source, destination
+
+    def check_arrived(self, migration):
+        super().check_arrived(migration)
+        self.adapter.check_commands()
+
+    def check_reset(self, migration):
+        """The guest goes on at the destination, with VFs that had to be reset there."""
+        self.guest.move(migration.destination)
+        self.guest.wait_for_work(REPORTS_AFTER)
+        self.adapter.check_commands()

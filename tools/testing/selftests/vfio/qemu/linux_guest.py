@@ -73,8 +73,8 @@ def make_initramfs(release, image):
 class LinuxMachine(VirtualMachine):
     """A QEMU that starts a Linux; the initramfs is beside the console."""
 
-    def __init__(self, name, folder, vfs):
-        super().__init__(name, folder, vfs)
+    def __init__(self, name, folder, devices):
+        super().__init__(name, folder, devices)
         self._release = distribution_kernel()
         self._initramfs = folder / f"initramfs-{self._release}"
 

@@ -6,34 +6,23 @@ import sys
 
 import sim
 from tap import main
-from util import Failure
+from util import require
 
 RECONFIGURATIONS = 2
-
-
-def require(condition, what):
-    """The migration must have gone this way."""
-    if not condition:
-        raise Failure(f"not seen: {what}")
-
-
-def was_in_precopy(machine):
-    """Whether the machine's VFs have handed out state while the guest ran."""
-    return "pre-copy" in machine.device_states()
 
 
 def pre_copy(lab):
     """The VF hands out its state while the guest runs, and the rest when it is stopped."""
     migration = lab.migration(*lab.pair())
     migration.run()
-    require(was_in_precopy(migration.source), "a VF in PRE_COPY")
+    require(migration.source.was_in_precopy(), "a VF in PRE_COPY")
     lab.check_arrived(migration)
 
 
 def stop_and_copy(lab):
     """Firmware that does not track a running VF: all of its state comes when it is stopped."""
     migration = lab.migration(*lab.pair())
-    lab.adapter.fail(sim.SAVE, migration.source.vfs[0], status=sim.BAD_RESOURCE_STATE)
+    lab.adapter.fail(sim.SAVE, migration.source.devices[0], status=sim.BAD_RESOURCE_STATE)
     migration.run()
     lab.adapter.check_no_failures_left()
     lab.check_arrived(migration)
@@ -43,7 +32,7 @@ def switchover_ack(lab):
     """The source waits until the destination has all that came first."""
     migration = lab.migration(*lab.pair(), "switchover-ack")
     migration.run()
-    require(was_in_precopy(migration.source), "a VF in PRE_COPY")
+    require(migration.source.was_in_precopy(), "a VF in PRE_COPY")
     require(migration.source.traced("source_return_path_thread_switchover_acked") == 1,
             "one acknowledgement by the destination")
     lab.check_arrived(migration)
@@ -54,9 +43,9 @@ def reinit(lab):
     migration = lab.migration(*lab.pair(), "switchover-ack")
     migration.start()
     migration.wait_for_passes()
-    require(was_in_precopy(migration.source), "a VF in PRE_COPY")
+    require(migration.source.was_in_precopy(), "a VF in PRE_COPY")
     for _ in range(RECONFIGURATIONS):
-        migration.reconfigure(migration.source.vfs[0])
+        migration.reconfigure(migration.source.devices[0])
     migration.finish()
     require(migration.source.traced("vfio_query_precopy_size_request_switchover_ack"),
             "a new acknowledgement asked for")
@@ -87,7 +76,7 @@ def paused(lab):
     migration.source.execute("stop")
     migration.start()
     migration.finish(running=False)
-    require(not was_in_precopy(migration.source), "a VF that is stopped all the time")
+    require(not migration.source.was_in_precopy(), "a VF that is stopped all the time")
     migration.destination.execute("cont")
     lab.check_arrived(migration)
 
@@ -131,7 +120,7 @@ def pause_before_switchover(lab):
     migration.wait_for_passes()
     migration.allow_switchover()
     migration.wait_for_status("pre-switchover")
-    state = migration.source.vfs[0].migration_state()
+    state = migration.source.devices[0].migration_state()
     require(state in ("STOP", "STOP_COPY"), f"a stopped VF, it is in {state}")
     migration.resume()
     migration.finish()

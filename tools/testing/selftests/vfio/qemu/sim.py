@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A simulated ConnectX adapter: made in configfs, driven through sysfs, upset by debugfs."""
+"""Simulated PCI hosts, made in configfs, and a ConnectX adapter: driven through sysfs, upset
+by debugfs.
+"""
 
 import subprocess
 from pathlib import Path
@@ -28,10 +30,9 @@ def run_tool(*command):
         raise Failure(f"{' '.join(command)}: {result.stderr.strip()}")
 
 
-def load_modules():
-    """Load what an adapter and its VFs need, with the options of modprobe.d."""
-    run_tool("modprobe", "-a", "vfio_iommu_type1", "vfio-pci", PF_DRIVER, "pcisim", "pcisim-hca",
-             VF_DRIVER)
+def load_modules(*modules):
+    """Load what hosts need and these, with the options of modprobe.d."""
+    run_tool("modprobe", "-a", "vfio_iommu_type1", "vfio-pci", "pcisim", *modules)
 
 
 def mount_kernel_file_systems():
@@ -52,27 +53,63 @@ def bound_driver(address):
     return link.readlink().name if link.is_symlink() else None
 
 
-class VirtualFunction:
-    """One VF of the adapter, with the counters that the modules keep for it."""
+class Device:
+    """A function that migrates, with the counters that the modules keep for it."""
 
-    def __init__(self, address, vhca):
+    # the driver, and what it needs of QEMU's options
+    DRIVER = None
+    OPTIONS = ()
+
+    def __init__(self, address):
         self.address = address
-        # its number in the firmware
-        self.vhca = vhca
         self._model = DEBUGFS / "pcisim" / address
         self._migration = DEBUGFS / "vfio-mig" / address
 
     @property
     def sysfs(self):
-        """The VF's folder in sysfs, as QEMU wants it."""
+        """The function's folder in sysfs, as QEMU wants it."""
         return pci_function(self.address)
 
     def bind(self):
-        """Bind the VF to the migration driver, which takes it by driver_override only."""
-        write_attribute(self.sysfs / "driver_override", VF_DRIVER)
+        """Bind it to the migration driver, which takes it by driver_override only."""
+        write_attribute(self.sysfs / "driver_override", self.DRIVER)
         write_attribute(PCI / "drivers_probe", self.address)
-        if bound_driver(self.address) != VF_DRIVER:
-            raise Failure(f"{VF_DRIVER} did not bind to {self.address}, see the kernel log")
+        if bound_driver(self.address) != self.DRIVER:
+            raise Failure(f"{self.DRIVER} did not bind to {self.address}, see the kernel log")
+
+    def compare(self, other):
+        """Another one must hold what this one holds; the least number of bytes that takes."""
+        raise NotImplementedError
+
+    def migration_state(self):
+        """Name of the state that the driver has the device in."""
+        return read_attribute(self._migration / "state")
+
+    def last_error(self):
+        """What the driver says about the last arc that failed, "none" if there is none."""
+        return read_attribute(self._migration / "last_error")
+
+    def bytes_saved(self):
+        """Bytes of device state that the driver handed out for this device."""
+        return int(read_attribute(self._migration / "bytes_saved"))
+
+    def bytes_loaded(self):
+        """Bytes of device state that the driver took for this device."""
+        return int(read_attribute(self._migration / "bytes_loaded"))
+
+
+class VirtualFunction(Device):
+    """One VF of the adapter."""
+
+    DRIVER = VF_DRIVER
+    # QEMU 11.1 asks type 1 also for the pages of mapped BARs, and with an unaligned size (which
+    # is refused) next to an MSI-X table that is smaller than a page: do not map the BAR
+    OPTIONS = ("x-no-mmap=on",)
+
+    def __init__(self, address, vhca):
+        super().__init__(address)
+        # its number in the firmware
+        self.vhca = vhca
 
     def write_bulk_state(self, data):
         """Replace the bulk part of the device's state."""
@@ -93,49 +130,66 @@ class VirtualFunction:
         """Change the device's configuration, as its user could while it migrates."""
         write_attribute(self._model / "reconfigure", 1)
 
-    def migration_state(self):
-        """Name of the state that the driver has the VF in."""
-        return read_attribute(self._migration / "state")
-
-    def last_error(self):
-        """What the driver says about the last arc that failed, "none" if there is none."""
-        return read_attribute(self._migration / "last_error")
-
-    def bytes_saved(self):
-        """Bytes of device state that the driver handed out for this VF."""
-        return int(read_attribute(self._migration / "bytes_saved"))
-
-    def bytes_loaded(self):
-        """Bytes of device state that the driver took for this VF."""
-        return int(read_attribute(self._migration / "bytes_loaded"))
+    def compare(self, other):
+        bulk = self.read_bulk_state()
+        if other.read_bulk_state() != bulk:
+            raise Failure("the destination's VF holds other bytes than the source's VF")
+        return len(bulk)
 
 
-class Adapter:
-    """A PCI host with one adapter; of each name there is one."""
+class Host:
+    """A PCI host; of each name there is one."""
 
     def __init__(self, name):
         self._host = HOSTS / name
-        self._adapter = self._host / "hca.0"
-        self._model = None
-        self.address = None
 
     def exists(self):
         """Whether it is there, in whatever state."""
         return self._host.exists()
 
-    def create(self, **settings):
-        """Create host and adapter, and let the kernel's own driver start it."""
+    def _bring_to_life(self, functions):
+        """Create it with these functions, names and settings; return the PCI addresses."""
         if not HOSTS.is_dir():
             raise Failure("the simulator is not there: load the module pcisim")
         try:
             self._host.mkdir()
-            self._adapter.mkdir()
+            for name, settings in functions.items():
+                (self._host / name).mkdir()
+                for setting, value in settings.items():
+                    write_attribute(self._host / name / setting, value)
         except OSError as error:
-            raise Failure(f"cannot create {self._adapter}: {error.strerror}") from error
-        for name, value in settings.items():
-            write_attribute(self._adapter / name, value)
+            raise Failure(f"cannot create {error.filename}: {error.strerror}") from error
         write_attribute(self._host / "live", 1)
-        self.address = read_attribute(self._adapter / "address")
+        return [read_attribute(self._host / name / "address") for name in functions]
+
+    def _release(self, function):
+        """A live host is about to be removed, with this folder of a function."""
+
+    def remove(self):
+        """Remove the host and its functions, in whatever state it was left."""
+        if not self._host.is_dir():
+            return
+        functions = [entry for entry in self._host.iterdir() if entry.is_dir()]
+        if read_attribute(self._host / "live") == "1":
+            for function in functions:
+                self._release(function)
+            write_attribute(self._host / "live", 0)
+        for function in functions:
+            function.rmdir()
+        self._host.rmdir()
+
+
+class Adapter(Host):
+    """A PCI host with one adapter."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self._model = None
+        self.address = None
+
+    def create(self, **settings):
+        """Create host and adapter, and let the kernel's own driver start it."""
+        self.address, = self._bring_to_life({"hca.0": settings})
         self._model = DEBUGFS / "pcisim" / self.address
         wait_until(lambda: bound_driver(self.address) == PF_DRIVER, BIND_TIMEOUT,
                    f"the binding of {PF_DRIVER} to {self.address}")
@@ -180,16 +234,8 @@ class Adapter:
         if count := int(read_attribute(self._model / "unknown_commands")):
             raise Failure(f"the firmware got {count} commands that it does not know")
 
-    def remove(self):
-        """Remove the adapter and its host, in whatever state it was left."""
-        if not self._host.is_dir():
-            return
-        if self._adapter.is_dir():
-            if read_attribute(self._host / "live") == "1":
-                pf = pci_function(read_attribute(self._adapter / "address"))
-                # while the PF has its driver: that one has to disable the VFs
-                if read_attribute(pf / "sriov_numvfs") != "0":
-                    write_attribute(pf / "sriov_numvfs", 0)
-                write_attribute(self._host / "live", 0)
-            self._adapter.rmdir()
-        self._host.rmdir()
+    def _release(self, function):
+        pf = pci_function(read_attribute(function / "address"))
+        # while the PF has its driver: that one has to disable the VFs
+        if read_attribute(pf / "sriov_numvfs") != "0":
+            write_attribute(pf / "sriov_numvfs", 0)

@@ -9,7 +9,7 @@ import time
 import traceback
 from pathlib import Path
 
-from lab import Lab
+from lab import AdapterLab
 from util import Failure
 
 FOLDER = "vfio-mig-qemu"
@@ -79,8 +79,8 @@ def end_on_signal(number, _frame):
     sys.exit(f"# ended by {signal.Signals(number).name}")
 
 
-def main(description, cases):
-    """Run the cases, names and functions; return the exit status."""
+def main(description, cases, kind=AdapterLab):
+    """Run the cases, names and functions, in a lab of this kind; return the exit status."""
     arguments = parse_arguments(description)
     wanted = {name: function for name, function in cases.items()
               if matches(name, arguments.only or ["*"]) and not matches(name, arguments.without)}
@@ -91,7 +91,7 @@ def main(description, cases):
         signal.signal(number, end_on_signal)
     print(f"TAP version 13\n1..{len(wanted)}", flush=True)
     results = []
-    with Lab(FOLDER, arguments.payload, arguments.qemu) as lab:
+    with kind(FOLDER, arguments.payload, arguments.qemu) as lab:
         for number, (name, function) in enumerate(wanted.items(), 1):
             result, remark = run_case(lab, function)
             print(f"{result} {number} {name}{remark}", flush=True)

@@ -16,6 +16,12 @@ class OutOfTime(Failure):
     """Something that should happen did not."""
 
 
+def require(condition, what):
+    """It must have gone this way."""
+    if not condition:
+        raise Failure(f"not seen: {what}")
+
+
 def wait_until(condition, timeout, what):
     """Call condition() until it returns something true, and return that."""
     deadline = time.monotonic() + timeout

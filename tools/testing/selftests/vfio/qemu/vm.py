@@ -14,12 +14,7 @@ STOP_TIMEOUT = 10
 END_TIMEOUT = 3
 MEMORY_MIB = 16
 
-DEVICE_OPTIONS = (
-    "enable-migration=on", "migration-events=on",
-    # QEMU 11.1 asks type 1 also for the pages of mapped BARs, and with an unaligned size (which
-    # is refused) next to an MSI-X table that is smaller than a page: do not map the BAR
-    "x-no-mmap=on",
-)
+DEVICE_OPTIONS = ("enable-migration=on", "migration-events=on")
 FIRST_SLOT = 5
 
 # What QEMU is to write down, so that it can be told afterwards which way was gone.
@@ -38,16 +33,16 @@ class Setup:
 
     payload: object
     qemu: str = "qemu-system-x86_64"
-    # for the VF: only kernels with IOMMUFD can report what a device wrote
+    # by the device: only kernels with IOMMUFD can report what it wrote
     device_dirty_tracking: bool = False
     iommufd: bool = False
 
-    def arguments(self, vfs):
-        """The arguments that are about the VFs."""
+    def arguments(self, devices):
+        """The arguments that are about the devices."""
         found = ["-object", "iommufd,id=iommufd0"] if self.iommufd else []
-        for index, vf in enumerate(vfs):
-            options = [f"id=vf{index}", f"addr={FIRST_SLOT + index}.0", f"sysfsdev={vf.sysfs}",
-                       *DEVICE_OPTIONS]
+        for index, device in enumerate(devices):
+            options = [f"id=device{index}", f"addr={FIRST_SLOT + index}.0",
+                       f"sysfsdev={device.sysfs}", *DEVICE_OPTIONS, *device.OPTIONS]
             if not self.device_dirty_tracking:
                 options.append("x-device-dirty-page-tracking=off")
             if self.iommufd:
@@ -59,9 +54,9 @@ class Setup:
 class VirtualMachine:
     """A QEMU with the payload as its firmware."""
 
-    def __init__(self, name, folder, vfs):
+    def __init__(self, name, folder, devices):
         self.name = name
-        self.vfs = vfs
+        self.devices = devices
         self.monitor = None
         self.process = None
         # all events of QEMU since it started, in order
@@ -85,7 +80,7 @@ class VirtualMachine:
             "-machine", "q35", "-cpu", "qemu64", *self.guest_arguments(setup),
             "-serial", f"file:{self._console}",
             "-qmp", f"unix:{self._socket},server=on,wait=off",
-            "-D", str(self._trace), *setup.arguments(self.vfs),
+            "-D", str(self._trace), *setup.arguments(self.devices),
         ]
         for trace in TRACES:
             command += ["-trace", trace]
@@ -153,10 +148,14 @@ class VirtualMachine:
         return events
 
     def device_states(self):
-        """The states that QEMU has put its VFs in, in order."""
+        """The states that QEMU has put its devices in, in order."""
         self.take_events()
         return [event["data"]["device-state"] for event in self.events
                 if event["event"] == "VFIO_MIGRATION"]
+
+    def was_in_precopy(self):
+        """Whether the devices have handed out state while the guest ran."""
+        return "pre-copy" in self.device_states()
 
     def fail(self, error):
         """Raise why QEMU ended, which explains more than the error that was seen first."""
