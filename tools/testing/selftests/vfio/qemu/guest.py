@@ -9,8 +9,8 @@ from util import Failure, OutOfTime, wait_until
 
 WORK_TIMEOUT = 120
 
-START = re.compile(r"^engines started: (\d+)$")
-RESET = "engine was reset"
+START = re.compile(r"^(engines started: \d+|GPU started)$")
+RESET = ("engine was reset", "GPU was reset")
 REPORT = re.compile(r"^sequence (\d+) ok, memory pass (\d+) ok$")
 
 
@@ -33,7 +33,7 @@ class Guest:
 
     def __init__(self, machine):
         self._machines = [machine]
-        # how often it may have started, and its engines may have been reset, by now
+        # how often it may have started, and its devices may have been reset, by now
         self.starts = 1
         self.resets = 0
 
@@ -60,7 +60,7 @@ class Guest:
             if START.match(line):
                 starts += 1
                 found = []
-            elif line == RESET:
+            elif line in RESET:
                 resets += 1
                 found = []
             elif match := REPORT.match(line):
@@ -68,7 +68,7 @@ class Guest:
         if starts > self.starts:
             raise Failure("the guest has started again")
         if resets > self.resets:
-            raise Failure("somebody has reset a VF under the guest")
+            raise Failure("somebody has reset a device under the guest")
         if starts < self.starts or resets < self.resets:
             return []
         check_order(found)
