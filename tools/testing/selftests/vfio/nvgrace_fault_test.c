@@ -10,7 +10,6 @@
 
 #include "harness.h"
 #include "fault.h"
-#include "file.h"
 #include "gpu.h"
 #include "nvgrace.h"
 #include "touch.h"
@@ -21,7 +20,6 @@
 #define MEMORY		(4 * MIB)
 /* More allocations than anything makes. */
 #define MOST		3000
-#define DRIVER_FOLDER	"/sys/bus/pci/drivers/" DRIVER_NVGRACE
 
 FIXTURE(faults)
 {
@@ -77,14 +75,12 @@ FIXTURE_TEARDOWN_PARENT(faults)
 	sim_teardown(_metadata->exit_code);
 }
 
-/* The device is driven, can be opened, and has its memory. */
+/* The device can be opened, and has its memory. */
 static void expect_use(struct _test_data_faults *self, const struct attempt *attempt,
 		       unsigned int n)
 {
 	uint32_t value = 0, *map;
 
-	if (!file_exists(path(DRIVER_FOLDER "/%s", self->address)))
-		sim_bind(self->address, DRIVER_NVGRACE);
 	reopen(self);
 	map = nvgrace_map(&self->region, MEMORY - PAGE, PAGE, PAGE);
 	if (!touch_write(map, n) || nvgrace_read(&self->region, MEMORY - PAGE, &value, 4) != 4 ||
@@ -126,36 +122,6 @@ static void try_all(struct _test_data_faults *self, const struct attempt *attemp
 static void close_it(struct _test_data_faults *self)
 {
 	vfio_close(&self->dev);
-}
-
-static void unbind_it(struct _test_data_faults *self)
-{
-	vfio_close(&self->dev);
-	file_write(DRIVER_FOLDER "/unbind", self->address);
-}
-
-static int bind_driver(struct _test_data_faults *self)
-{
-	return __file_write(DRIVER_FOLDER "/bind", self->address);
-}
-
-static int unbind_driver(struct _test_data_faults *self)
-{
-	return __file_write(DRIVER_FOLDER "/unbind", self->address);
-}
-
-TEST_F_TIMEOUT(faults, bind, 240)
-{
-	static const struct attempt attempt = { "bind", unbind_it, bind_driver, true };
-
-	try_all(self, &attempt);
-}
-
-TEST_F_TIMEOUT(faults, unbind, 240)
-{
-	static const struct attempt attempt = { "unbind", close_it, unbind_driver, true };
-
-	try_all(self, &attempt);
 }
 
 static int open_it(struct _test_data_faults *self)
@@ -263,18 +229,6 @@ TEST_F_TIMEOUT(faults, information, 240)
 
 	try_all(self, &info);
 	try_all(self, &config);
-}
-
-static int reset(struct _test_data_faults *self)
-{
-	return __vfio_reset(&self->dev);
-}
-
-TEST_F_TIMEOUT(faults, reset, 240)
-{
-	static const struct attempt attempt = { "reset", reopen, reset, false };
-
-	try_all(self, &attempt);
 }
 
 int main(int argc, char **argv)
