@@ -61,6 +61,9 @@ static vm_fault_t vfio_pci_mig_huge_fault(struct vm_fault *vmf, unsigned int ord
 	unsigned long address = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
 	unsigned long pfn = PHYS_PFN(pci_resource_start(core->pdev, bar));
 
+	/* Larger pages cannot be split where the user cuts the mapping. */
+	if (order > PMD_ORDER)
+		return VM_FAULT_FALLBACK;
 	pfn += linear_page_index(vma, address) & (BIT(VFIO_PCI_MIG_PGOFF_SHIFT) - 1);
 	if (!is_aligned_for_order(vma, address, pfn, order))
 		return VM_FAULT_FALLBACK;
