@@ -13,6 +13,7 @@
 #include "file.h"
 #include "gpu.h"
 #include "nvgrace.h"
+#include "page.h"
 #include "touch.h"
 
 #define MIB	(1UL << 20)
@@ -22,6 +23,8 @@ FIXTURE(kind)
 {
 	struct gpu_host host;
 	struct vfio_device dev;
+	uint64_t usemem;
+	uint64_t resmem;
 };
 
 FIXTURE_VARIANT(kind)
@@ -31,6 +34,7 @@ FIXTURE_VARIANT(kind)
 	uint64_t usemem_size;
 	uint64_t resmem;
 	uint64_t resmem_size;
+	int pages;		/* so many more, or less, of all memory and of its last part */
 };
 
 FIXTURE_VARIANT_ADD(kind, gh200_120) {
@@ -43,19 +47,21 @@ FIXTURE_VARIANT_ADD(kind, gh200_120) {
 
 /* The size of the BAR is that of the part, not that of all memory. */
 FIXTURE_VARIANT_ADD(kind, gh200_480) {
-	.gpu = { .kind = GPU_HOPPER_480, .driver = DRIVER_NVGRACE, .memory_size = 2 * GIB + 4096 },
+	.gpu = { .kind = GPU_HOPPER_480, .driver = DRIVER_NVGRACE, .memory_size = 2 * GIB },
 	.usemem = GIB,
 	.usemem_size = GIB,
-	.resmem = GIB + 4096,
+	.resmem = GIB,
 	.resmem_size = 2 * GIB,
+	.pages = 1,
 };
 
 FIXTURE_VARIANT_ADD(kind, gh200) {
-	.gpu = { .kind = GPU_HOPPER_SKU, .driver = DRIVER_NVGRACE, .memory_size = 3 * GIB - 4096 },
+	.gpu = { .kind = GPU_HOPPER_SKU, .driver = DRIVER_NVGRACE, .memory_size = 3 * GIB },
 	.usemem = GIB + 512 * MIB,
 	.usemem_size = 2 * GIB,
-	.resmem = GIB + 512 * MIB - 4096,
+	.resmem = GIB + 512 * MIB,
 	.resmem_size = 2 * GIB,
+	.pages = -1,
 };
 
 FIXTURE_VARIANT_ADD(kind, gb200) {
@@ -64,16 +70,22 @@ FIXTURE_VARIANT_ADD(kind, gb200) {
 	.usemem_size = 128 * MIB,
 };
 
+/* A page is all, and the size of the BAR. */
 FIXTURE_VARIANT_ADD(kind, gb300) {
-	.gpu = { .kind = GPU_BLACKWELL_CXL, .driver = DRIVER_NVGRACE, .memory_size = 4096 },
-	.usemem = 4096,
-	.usemem_size = 4096,
+	.gpu = { .kind = GPU_BLACKWELL_CXL, .driver = DRIVER_NVGRACE },
+	.pages = 1,
 };
 
 FIXTURE_SETUP(kind)
 {
+	const int64_t more = variant->pages * (int64_t)PAGE;
+	struct gpu_config gpu = variant->gpu;
+
 	touch_prepare();
-	gpu_get(&self->host, &variant->gpu, 1);
+	self->usemem = variant->usemem + (variant->resmem ? 0 : more);
+	self->resmem = variant->resmem + (variant->resmem ? more : 0);
+	gpu.memory_size += more;
+	gpu_get(&self->host, &gpu, 1);
 	vfio_open(&self->dev, self->host.gpu[0]);
 	nvgrace_enable(&self->dev, true);
 }
@@ -93,9 +105,9 @@ static void expect_memory(struct __test_metadata *_metadata, struct vfio_device 
 	EXPECT_EQ(1, region.areas);
 	EXPECT_EQ(length, region.length);
 	EXPECT_EQ(size, region.size);
-	end = nvgrace_map(&region, length - 4096, 4096, 4096);
-	EXPECT_TRUE(touch_write(&end[1023], index + 7));
-	EXPECT_TRUE(touch_read(&end[1023], &value));
+	end = nvgrace_map(&region, length - PAGE, PAGE, PAGE);
+	EXPECT_TRUE(touch_write(&end[PAGE / 4 - 1], index + 7));
+	EXPECT_TRUE(touch_read(&end[PAGE / 4 - 1], &value));
 	EXPECT_EQ(index + 7, value);
 	/* it is the memory, not something beside it */
 	gpu_read(dev->address, length - 4 + (index == RESMEM ?
@@ -107,9 +119,10 @@ TEST_F(kind, memory)
 {
 	struct nvgrace_region region;
 
-	expect_memory(_metadata, &self->dev, USEMEM, variant->usemem, variant->usemem_size);
+	expect_memory(_metadata, &self->dev, USEMEM, self->usemem,
+		      variant->usemem_size ?: PAGE);
 	if (variant->resmem) {
-		expect_memory(_metadata, &self->dev, RESMEM, variant->resmem,
+		expect_memory(_metadata, &self->dev, RESMEM, self->resmem,
 			      variant->resmem_size);
 		return;
 	}
@@ -140,21 +153,20 @@ static int export_region(struct vfio_device *dev, unsigned int index, uint64_t o
 /* What BAR 0 can, the memory can, up to its end. */
 TEST_F(kind, dma_buf)
 {
-	int expected = export_region(&self->dev, 0, 0, 4096);
+	int expected = export_region(&self->dev, 0, 0, PAGE);
 
-	EXPECT_EQ(expected, export_region(&self->dev, USEMEM, 0, 4096));
-	EXPECT_EQ(expected, export_region(&self->dev, USEMEM, variant->usemem - 4096, 4096));
+	EXPECT_EQ(expected, export_region(&self->dev, USEMEM, 0, PAGE));
+	EXPECT_EQ(expected, export_region(&self->dev, USEMEM, self->usemem - PAGE, PAGE));
 	if (variant->resmem)
-		EXPECT_EQ(expected, export_region(&self->dev, RESMEM, variant->resmem - 4096,
-						  4096));
+		EXPECT_EQ(expected, export_region(&self->dev, RESMEM, self->resmem - PAGE, PAGE));
 	if (expected)
 		return;
-	EXPECT_EQ(-EINVAL, export_region(&self->dev, USEMEM, variant->usemem, 4096));
-	EXPECT_EQ(-EINVAL, export_region(&self->dev, USEMEM, variant->usemem - 4096, 8192));
+	EXPECT_EQ(-EINVAL, export_region(&self->dev, USEMEM, self->usemem, PAGE));
+	EXPECT_EQ(-EINVAL, export_region(&self->dev, USEMEM, self->usemem - PAGE, 2 * PAGE));
 	/* and again by the next user */
 	vfio_close(&self->dev);
 	vfio_open(&self->dev, self->host.gpu[0]);
-	EXPECT_EQ(0, export_region(&self->dev, USEMEM, 0, 4096));
+	EXPECT_EQ(0, export_region(&self->dev, USEMEM, 0, PAGE));
 }
 
 FIXTURE(plain)
@@ -215,7 +227,7 @@ TEST_F(plain, no_memory)
 	EXPECT_EQ(0, region.size);
 	EXPECT_EQ(0, region.areas);
 	EXPECT_EQ(-EINVAL, nvgrace_read(&region, 0, &value, 4));
-	EXPECT_EQ(MAP_FAILED, __nvgrace_map(&region, 0, 4096, 4096));
+	EXPECT_EQ(MAP_FAILED, __nvgrace_map(&region, 0, PAGE, PAGE));
 	vfio_config_put(&self->dev, PCI_BASE_ADDRESS_4, 4, ~0U);
 	EXPECT_EQ(0, vfio_config_get(&self->dev, PCI_BASE_ADDRESS_4, 4));
 	nvgrace_region(&self->dev, RESMEM, &region);
@@ -242,7 +254,7 @@ TEST_F(plain, as_with_vfio_pci)
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		ours[i] = __vfio_feature(&self->dev, features[i] | VFIO_DEVICE_FEATURE_PROBE,
 					 NULL, 0);
-	export = export_region(&self->dev, 0, 0, 4096);
+	export = export_region(&self->dev, 0, 0, PAGE);
 	nvgrace_region(&self->dev, 0, &region);
 	vfio_close(&self->dev);
 
@@ -251,7 +263,7 @@ TEST_F(plain, as_with_vfio_pci)
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		EXPECT_EQ(__vfio_feature(&self->dev, features[i] | VFIO_DEVICE_FEATURE_PROBE,
 					 NULL, 0), ours[i]) TH_LOG("feature %u", features[i]);
-	EXPECT_EQ(export_region(&self->dev, 0, 0, 4096), export);
+	EXPECT_EQ(export_region(&self->dev, 0, 0, PAGE), export);
 	nvgrace_region(&self->dev, 0, &again);
 	EXPECT_EQ(again.size, region.size);
 	EXPECT_EQ(again.flags, region.flags);

@@ -9,8 +9,8 @@
 #include "harness.h"
 #include "gpu_move.h"
 #include "info.h"
+#include "page.h"
 
-#define PAGE	4096UL
 #define GIB	(1024 * MIB)
 #define ROOM	8192
 
@@ -21,6 +21,7 @@ FIXTURE(memory)
 	struct vfio_region_info region;
 	unsigned char bytes[ROOM];
 	struct vfio_mig_info info;
+	uint64_t usemem;
 };
 
 FIXTURE_VARIANT(memory)
@@ -30,7 +31,7 @@ FIXTURE_VARIANT(memory)
 	bool migration;
 	unsigned int count;
 	uint64_t resmem;
-	uint64_t usemem;
+	uint64_t usemem;	/* 0: a page, which is all of the memory */
 };
 
 FIXTURE_VARIANT_ADD(memory, hopper) {
@@ -44,8 +45,7 @@ FIXTURE_VARIANT_ADD(memory, blackwell) {
 };
 
 FIXTURE_VARIANT_ADD(memory, blackwell_small) {
-	.kind = GPU_BLACKWELL_CXL, .size = PAGE, .migration = true, .count = 1,
-	.usemem = PAGE,
+	.kind = GPU_BLACKWELL_CXL, .migration = true, .count = 1,
 };
 
 /* Memory is memory, also of a device that cannot migrate. */
@@ -66,10 +66,11 @@ FIXTURE_SETUP(memory)
 {
 	const struct gpu_config config = {
 		.kind = variant->kind,
-		.memory_size = variant->size,
+		.memory_size = variant->usemem ? variant->size : PAGE,
 		.driver = DRIVER_NVGRACE,
 	};
 
+	self->usemem = variant->usemem ?: PAGE;
 	/* a device that was bound before is as it was then */
 	sim_remove_all();
 	gpu_enable_migration(variant->migration);
@@ -109,9 +110,9 @@ static void expect_memory(struct __test_metadata *_metadata, struct vfio_device 
 	EXPECT_EQ(flags, le32toh(memory->flags));
 	EXPECT_EQ(0, le64toh(memory->offset));
 	EXPECT_EQ(length, le64toh(memory->length));
-	EXPECT_LE(PAGE, alignment);
+	EXPECT_EQ(length >= huge_page(), alignment >= huge_page());
+	EXPECT_TRUE(alignment >= huge_page() || alignment == PAGE);
 	EXPECT_EQ(0, alignment & (alignment - 1));
-	EXPECT_EQ(length < 2 * MIB, alignment == PAGE);
 	/* the simulated machine has one node or does not tell */
 	EXPECT_TRUE(le32toh(memory->node) == VFIO_MIG_NO_NODE || !memory->node);
 	EXPECT_EQ(0, memory->reserved);
@@ -131,7 +132,7 @@ TEST_F(memory, is_described)
 	ASSERT_EQ(variant->count, le32toh(self->info.memory_count));
 	memory = memory_at(self->bytes, &self->info, variant->count - 1);
 	expect_memory(_metadata, &self->dev, &memory, USEMEM, VFIO_MIG_MEMORY_CACHED,
-		      variant->usemem);
+		      self->usemem);
 	if (variant->count == 1)
 		return;
 	memory = memory_at(self->bytes, &self->info, 0);
@@ -188,13 +189,13 @@ static uint32_t poison_count(const unsigned char *bytes)
 
 TEST_F(memory, failed_pages_are_listed)
 {
-	const uint64_t first = variant->usemem / 2, second = variant->usemem - PAGE;
+	const uint64_t first = self->usemem / 2, second = self->usemem - PAGE;
 	unsigned char now[ROOM];
 	struct vfio_mig_poison poison;
 
 	if (!gpu_can_poison(self->dev.address))
 		SKIP(return, "the kernel does not handle memory errors");
-	if (variant->usemem == PAGE)
+	if (!variant->usemem)
 		return;
 	EXPECT_EQ(0, poison_count(self->bytes));
 	/* somebody has it mapped, or the kernel tells nobody */

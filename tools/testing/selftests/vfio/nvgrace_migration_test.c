@@ -14,7 +14,7 @@
 
 /* The last block is a short one. */
 #define BLOCKS		321
-#define MEMORY		(320 * BLOCK + 12288)
+#define MEMORY		(320 * BLOCK + SHORT_BLOCK)
 #define SEED		5
 #define OLD_SEED	99
 
@@ -470,7 +470,7 @@ static unsigned int touch_share(struct vfio_device *dev, unsigned int percent, b
 
 	for (i = 0; i < touched; i++) {
 		unsigned int block = BLOCKS - 1 - i * step;
-		unsigned int byte = (i & 1) ? 0 : block == BLOCKS - 1 ? 12287 : BLOCK - 1;
+		unsigned int byte = (i & 1) ? 0 : block == BLOCKS - 1 ? SHORT_BLOCK - 1 : BLOCK - 1;
 
 		if (mapped)
 			touch_mapped(dev, block, byte);
@@ -680,7 +680,7 @@ TEST_F(unlike, memory_size)
 
 TEST_F(unlike, memory_size_without_preamble)
 {
-	move_open_sizes(&self->move, 2 * MIB, 2 * MIB - 4096);
+	move_open_sizes(&self->move, 2 * MIB, 2 * MIB - PAGE);
 	file_write("/sys/module/vfio_mig/parameters/preamble", "N");
 	EXPECT_EQ(-EINVAL, refusal(&self->move, &self->blob));
 }

@@ -17,11 +17,10 @@
 #include "gpu.h"
 #include "memory.h"
 #include "nvgrace.h"
+#include "page.h"
 
-#define PAGE		4096UL
 #define MIB		(1UL << 20)
 #define GIB		(1UL << 30)
-#define HUGE_PAGE	(2 * MIB)
 #define BAD		(5 * MIB + 3 * PAGE)
 
 /*
@@ -62,6 +61,7 @@ FIXTURE(poison)
 	struct vfio_device dev;
 	struct nvgrace_region region;
 	char *map;
+	size_t length;		/* of the mapping: room for a huge page, if the memory has that */
 };
 
 FIXTURE_VARIANT(poison)
@@ -114,6 +114,13 @@ static void open_fresh(const char *address, struct vfio_device *dev, unsigned in
 	open_region(address, dev, index, region);
 }
 
+static void map_region(struct _test_data_poison *self)
+{
+	self->length = huge_page() > 16 * MIB && huge_page() <= self->region.length ?
+		       huge_page() : 16 * MIB;
+	self->map = nvgrace_map(&self->region, 0, self->length, huge_page());
+}
+
 FIXTURE_SETUP(poison)
 {
 	handle_bus_errors();
@@ -121,7 +128,7 @@ FIXTURE_SETUP(poison)
 	if (!gpu_can_poison(self->host.gpu[0]))
 		SKIP(return, "the kernel does not handle memory errors");
 	open_fresh(self->host.gpu[0], &self->dev, variant->index, &self->region);
-	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
+	map_region(self);
 }
 
 FIXTURE_TEARDOWN_PARENT(poison)
@@ -182,7 +189,7 @@ TEST_F(poison, new_mapping)
 	char *other, *page;
 
 	poison(self, variant, BAD);
-	other = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
+	other = nvgrace_map(&self->region, 0, self->length, huge_page());
 	page = nvgrace_map(&self->region, BAD, PAGE, PAGE);
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(other + BAD)));
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)page));
@@ -216,18 +223,18 @@ TEST_F(poison, as_buffer)
 /* Any mapping of the device is enough for the driver to hear of it. */
 TEST_F(poison, other_mapping)
 {
-	munmap(self->map, 16 * MIB);
+	munmap(self->map, self->length);
 	self->map = nvgrace_map(&self->region, 0, PAGE, PAGE);
 	gpu_poison(self->dev.address, variant->start + BAD);
 	EXPECT_EQ(0, bus_errors);
 	EXPECT_EQ(0, touch((uint32_t *)self->map));
-	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
+	self->map = nvgrace_map(&self->region, 0, self->length, huge_page());
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(self->map + BAD)));
 }
 
 TEST_F(poison, several_pages)
 {
-	static const uint64_t pages[] = { 0, PAGE, 2 * PAGE, 16 * MIB - PAGE, HUGE_PAGE };
+	const uint64_t pages[] = { 0, PAGE, 2 * PAGE, 16 * MIB - PAGE, 2 * MIB };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(pages); i++)
@@ -248,18 +255,18 @@ TEST_F(poison, remembered)
 	vfio_reset(&self->dev);
 	nvgrace_enable(&self->dev, true);
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(self->map + BAD)));
-	munmap(self->map, 16 * MIB);
+	munmap(self->map, self->length);
 	vfio_close(&self->dev);
 	open_region(self->host.gpu[0], &self->dev, variant->index, &self->region);
-	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
+	map_region(self);
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(self->map + BAD)));
 	EXPECT_EQ(0, touch((uint32_t *)(self->map + BAD - PAGE)));
 	EXPECT_TRUE(is_listed(self, variant->name, BAD, physical));
 
-	munmap(self->map, 16 * MIB);
+	munmap(self->map, self->length);
 	vfio_close(&self->dev);
 	open_fresh(self->host.gpu[0], &self->dev, variant->index, &self->region);
-	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
+	map_region(self);
 	EXPECT_FALSE(is_listed(self, variant->name, BAD, physical));
 	EXPECT_EQ(0, touch((uint32_t *)(self->map + BAD)));
 }
@@ -288,12 +295,12 @@ TEST_F(poison, other_process)
 			pause();
 	}
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	munmap(self->map, 16 * MIB);
+	munmap(self->map, self->length);
 	gpu_poison(self->dev.address, variant->start + BAD);
 	EXPECT_TRUE(wait_until(waitpid(child, &status, WNOHANG) == child, LATER));
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
 	EXPECT_EQ(0, bus_errors);
-	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
+	self->map = nvgrace_map(&self->region, 0, self->length, huge_page());
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(self->map + BAD)));
 }
 
@@ -343,22 +350,22 @@ TEST_F(gibibytes, bad_page_in_one)
 {
 	char *map = self->map;
 
-	EXPECT_GT(8, faults_of_touching(map, 0, 2 * GIB, HUGE_PAGE));
+	EXPECT_GT(8, faults_of_touching(map, 0, 2 * GIB, huge_page()));
 	gpu_poison(self->dev.address, MIDDLE);
 	ASSERT_TRUE(wait_until(touch((uint32_t *)(map + MIDDLE)), LATER));
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(map + MIDDLE)));
-	EXPECT_LE(GIB / HUGE_PAGE - 1, faults_of_touching(map, 0, GIB, HUGE_PAGE));
-	EXPECT_LE(HUGE_PAGE / PAGE - 1, faults_of_touching(map, MIDDLE, HUGE_PAGE, PAGE));
+	EXPECT_LE(GIB / huge_page() - 1, faults_of_touching(map, 0, GIB, huge_page()));
+	EXPECT_LE(huge_page() / PAGE - 1, faults_of_touching(map, MIDDLE, huge_page(), PAGE));
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(map + MIDDLE + PAGE - 4)));
 	EXPECT_EQ(0, touch((uint32_t *)(map + MIDDLE - 4)));
 	EXPECT_EQ(0, touch((uint32_t *)(map + MIDDLE + PAGE)));
 	/* the other one is as it was, also when it is mapped anew */
-	EXPECT_GT(8, faults_of_touching(map, GIB, GIB, HUGE_PAGE));
+	EXPECT_GT(8, faults_of_touching(map, GIB, GIB, huge_page()));
 	nvgrace_enable(&self->dev, false);
 	nvgrace_enable(&self->dev, true);
-	EXPECT_GT(8, faults_of_touching(map, GIB, GIB, HUGE_PAGE));
+	EXPECT_GT(8, faults_of_touching(map, GIB, GIB, huge_page()));
 	EXPECT_EQ(BUS_MCEERR_AR, touch((uint32_t *)(map + MIDDLE)));
-	EXPECT_LE(GIB / HUGE_PAGE - 1, faults_of_touching(map, 0, GIB, HUGE_PAGE));
+	EXPECT_LE(GIB / huge_page() - 1, faults_of_touching(map, 0, GIB, huge_page()));
 }
 
 int main(int argc, char **argv)

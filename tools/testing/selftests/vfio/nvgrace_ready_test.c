@@ -18,10 +18,10 @@
 #include "gpu.h"
 #include "module.h"
 #include "nvgrace.h"
+#include "page.h"
 #include "touch.h"
 #include "worker.h"
 
-#define PAGE	4096UL
 #define LONG	300	/* seconds; longer than a test may take */
 
 static void set_timeout(unsigned int seconds)

@@ -14,12 +14,11 @@
 #include "file.h"
 #include "gpu.h"
 #include "nvgrace.h"
+#include "page.h"
 #include "touch.h"
 #include "worker.h"
 
-#define PAGE		4096UL
 #define MIB		(1UL << 20)
-#define HUGE_PAGE	(2 * MIB)
 
 FIXTURE(reset)
 {
@@ -51,7 +50,7 @@ FIXTURE_SETUP(reset)
 	vfio_open(&self->dev, self->host.gpu[0]);
 	nvgrace_enable(&self->dev, true);
 	nvgrace_region(&self->dev, USEMEM, &self->region);
-	self->map = nvgrace_map(&self->region, 0, 16 * MIB, HUGE_PAGE);
+	self->map = nvgrace_map(&self->region, 0, 16 * MIB, huge_page());
 }
 
 FIXTURE_TEARDOWN_PARENT(reset)

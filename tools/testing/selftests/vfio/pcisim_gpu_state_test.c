@@ -8,6 +8,7 @@
 
 #include "harness.h"
 #include "gpu.h"
+#include "page.h"
 
 /* Of the memory, for the engine. */
 #define START		GPU_MEBI(1)
@@ -218,21 +219,21 @@ TEST_F(pcisim_gpu_state, poisoned_pages)
 	if (!gpu_can_poison(self->gpu))
 		SKIP(return, "the kernel does not handle memory errors");
 	EXPECT_FALSE(gpu_is_poisoned(self->gpu, START));
-	gpu_poison(self->gpu, START + 12345);
+	gpu_poison(self->gpu, START + 3 * PAGE + 57);
 	gpu_poison(self->gpu, last);
-	EXPECT_TRUE(gpu_is_poisoned(self->gpu, START + 12345));
-	EXPECT_TRUE(gpu_is_poisoned(self->gpu, START + 12288));
-	EXPECT_FALSE(gpu_is_poisoned(self->gpu, START + 8192));
+	EXPECT_TRUE(gpu_is_poisoned(self->gpu, START + 3 * PAGE + 57));
+	EXPECT_TRUE(gpu_is_poisoned(self->gpu, START + 3 * PAGE));
+	EXPECT_FALSE(gpu_is_poisoned(self->gpu, START + 2 * PAGE));
 	EXPECT_TRUE(gpu_is_poisoned(self->gpu, last));
 	EXPECT_FALSE(gpu_is_poisoned(self->gpu, START));
-	EXPECT_FALSE(gpu_is_poisoned(self->gpu, last - 4096));
+	EXPECT_FALSE(gpu_is_poisoned(self->gpu, last - PAGE));
 	EXPECT_EQ(-EINVAL, __gpu_poison(self->gpu, last + 1));
 	/* a reset replaces them, D3hot does not */
 	gpu_set_power(&self->dev, GPU_D3HOT);
 	gpu_set_power(&self->dev, GPU_D0);
 	EXPECT_TRUE(gpu_is_poisoned(self->gpu, last));
 	vfio_reset(&self->dev);
-	EXPECT_FALSE(gpu_is_poisoned(self->gpu, START + 12345));
+	EXPECT_FALSE(gpu_is_poisoned(self->gpu, START + 3 * PAGE + 57));
 	EXPECT_FALSE(gpu_is_poisoned(self->gpu, last));
 }
 

@@ -13,6 +13,7 @@
 #include "file.h"
 #include "gpu.h"
 #include "module.h"
+#include "page.h"
 #include "raw_config.h"
 
 #define DEVICES		"/sys/bus/pci/devices"
@@ -201,7 +202,7 @@ static void expect_same_memory(struct __test_metadata *_metadata, const char *gp
 	uint64_t word = 0x1122334455667788ULL, seen = 0;
 	volatile uint64_t *memory;
 
-	memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 		      gpu_memory_base(gpu) + OFFSET);
 	ASSERT_NE(MAP_FAILED, (void *)memory);
 	gpu_write(gpu, OFFSET, &word, sizeof(word));
@@ -209,7 +210,7 @@ static void expect_same_memory(struct __test_metadata *_metadata, const char *gp
 	*memory = ~word;
 	gpu_read(gpu, OFFSET, &seen, sizeof(seen));
 	EXPECT_EQ(~word, seen);
-	munmap((void *)memory, 4096);
+	munmap((void *)memory, PAGE);
 }
 
 /* It is memory of the machine, at the address that debugfs says. */

@@ -14,6 +14,7 @@
 #include "file.h"
 #include "gpu.h"
 #include "module.h"
+#include "page.h"
 
 #define DEBUG_ROOT	"/sys/kernel/debug/pcisim"
 #define DEVICES		"/sys/bus/pci/devices"
@@ -306,7 +307,7 @@ bool gpu_is_poisoned(const char *address, uint64_t offset)
 	if (!lines)
 		fail("no list of poisoned pages");
 	while (!found && fscanf(lines, "%llx", &page) == 1)
-		found = page == (offset & ~4095ULL);
+		found = page == (offset & ~(PAGE - 1));
 	fclose(lines);
 	return found;
 }

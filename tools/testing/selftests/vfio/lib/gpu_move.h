@@ -17,6 +17,7 @@
 #include "migration.h"
 #include "module.h"
 #include "nvgrace.h"
+#include "page.h"
 
 #define NVGRACE_PARAMETER(name)	"/sys/module/nvgrace_vfio_mig/parameters/" name
 
@@ -25,6 +26,8 @@
 #define TAG_STATE	4
 
 #define BLOCK		(64UL << 10)
+/* The end of a memory that is not a whole block, as far as pages are smaller than blocks. */
+#define SHORT_BLOCK	(3 * PAGE < BLOCK ? 3 * PAGE : BLOCK)
 #define WINDOW		1024
 #define HEAD		4096
 #define HEAD_MEMORY	0

@@ -13,6 +13,7 @@
 
 #include "file.h"
 #include "memory.h"
+#include "page.h"
 
 /* The sum of the numbers behind @label at the beginning of lines. */
 static uint64_t sum_of(const char *file, const char *label)
@@ -55,12 +56,13 @@ long memory_faults(void)
 
 void *memory_edge(size_t size)
 {
-	char *memory = mmap(NULL, size + 4096, PROT_READ | PROT_WRITE,
+	size_t room = (size + PAGE - 1) & ~(PAGE - 1);
+	char *memory = mmap(NULL, room + PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (memory == MAP_FAILED || munmap(memory + size, 4096))
+	if (memory == MAP_FAILED || munmap(memory + room, PAGE))
 		fail("no memory");
-	return memory + size;
+	return memory + room;
 }
 
 void memory_forbid_locking(void)
