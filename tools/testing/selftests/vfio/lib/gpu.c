@@ -50,13 +50,14 @@ int __gpu_load(void)
 	return __module_load("pcisim-gpu", getenv("PCISIM_GPU_OPTIONS") ?: DEFAULT_OPTIONS);
 }
 
+static int load_all(void)
+{
+	return __sim_load_core() ?: __gpu_load();
+}
+
 void gpu_prepare(void)
 {
-	sim_prepare();
-	if (__gpu_load()) {
-		ksft_print_msg("cannot load pcisim-gpu\n");
-		exit(KSFT_FAIL);
-	}
+	sim_prepare_with(load_all, "pcisim and pcisim-gpu");
 	atexit(unload_at_exit);
 }
 

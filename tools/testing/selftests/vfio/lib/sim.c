@@ -27,23 +27,18 @@ const char *sim_options(void)
 	return getenv("PCISIM_OPTIONS") ?: DEFAULT_OPTIONS;
 }
 
-int __sim_load(void)
+int __sim_load_core(void)
 {
-	int error;
-
 	if (!file_exists("/sys/kernel/config/pcisim"))
 		mount("none", "/sys/kernel/config", "configfs", 0, NULL);
 	if (!file_exists("/sys/kernel/debug/pcisim"))
 		mount("none", "/sys/kernel/debug", "debugfs", 0, NULL);
-	if (module_state("pcisim") == MODULE_ABSENT) {
-		error = __module_load("pcisim", sim_options());
-		if (error)
-			return error;
-	}
-	error = __module_load("pcisim_hca", NULL);
-	if (!error)
-		error = __module_load("vfio_iommu_type1", NULL);
-	return error;
+	return __module_load("pcisim", sim_options()) ?: __module_load("vfio_iommu_type1", NULL);
+}
+
+int __sim_load(void)
+{
+	return __sim_load_core() ?: __module_load("pcisim_hca", NULL);
 }
 
 static int remove_children(const char *host)
@@ -256,18 +251,23 @@ static void remove_all_at_exit(void)
 	__sim_remove_all();
 }
 
-void sim_prepare(void)
+void sim_prepare_with(int (*load)(void), const char *modules)
 {
 	if (getuid()) {
 		ksft_print_msg("needs root\n");
 		exit(KSFT_SKIP);
 	}
-	if (__sim_load()) {
-		ksft_print_msg("cannot load pcisim and pcisim-hca\n");
+	if (load()) {
+		ksft_print_msg("cannot load %s\n", modules);
 		exit(KSFT_FAIL);
 	}
 	__sim_remove_all();
 	atexit(remove_all_at_exit);
+}
+
+void sim_prepare(void)
+{
+	sim_prepare_with(__sim_load, "pcisim and pcisim-hca");
 }
 
 void sim_teardown(int exit_code)

@@ -83,7 +83,8 @@ struct sim {
 	unsigned int vfs;
 };
 
-/* Modules of the simulator are loaded. */
+/* Modules of the simulator are loaded: those for all models, or also the adapter's. */
+int __sim_load_core(void);
 int __sim_load(void);
 /* The settings under which the simulator's modules get loaded. */
 const char *sim_options(void);
@@ -139,6 +140,8 @@ bool sim_bulk_matches(const char *address, uint64_t size, unsigned int seed);
  * in the end, whatever the tests do. Ends the program when it cannot run.
  */
 void sim_prepare(void);
+/* The same, for programs that use other modules than the adapter's. */
+void sim_prepare_with(int (*load)(void), const char *modules);
 /* The end of a test with this exit code, in the parent: a failed one leaves nothing. */
 void sim_teardown(int exit_code);
 
