@@ -62,13 +62,22 @@ static unsigned int nvgmig_memory_count(struct vfio_mig *mig)
 	return blocks.memories;
 }
 
-/* The largest pages that the memory can be mapped with, if the user's address allows it. */
+static bool nvgmig_memory_holds(const struct nvgmig_memory *memory, u64 page_size)
+{
+	return IS_ALIGNED(memory->base, page_size) && memory->length >= page_size;
+}
+
+/*
+ * The largest pages that the memory can be mapped with, if the user's address allows it.
+ * Not every architecture maps device memory with all sizes that its page tables have.
+ */
 static u64 nvgmig_memory_alignment(const struct nvgmig_memory *memory)
 {
-	if (IS_ALIGNED(memory->base, PUD_SIZE) && memory->length >= PUD_SIZE)
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) && nvgmig_memory_holds(memory, PUD_SIZE))
 		return PUD_SIZE;
-	return IS_ALIGNED(memory->base, PMD_SIZE) && memory->length >= PMD_SIZE ? PMD_SIZE :
-										  PAGE_SIZE;
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) && nvgmig_memory_holds(memory, PMD_SIZE))
+		return PMD_SIZE;
+	return PAGE_SIZE;
 }
 
 static void nvgmig_memory_describe(struct vfio_mig *mig, unsigned int index,
