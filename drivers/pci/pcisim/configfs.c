@@ -379,7 +379,7 @@ static int pcisim_host_activate(struct pcisim_host_config *config)
 		return PTR_ERR(host);
 	}
 	config->host = host;
-	WRITE_ONCE(config->domain, host->sysdata.domain);
+	WRITE_ONCE(config->domain, host->domain);
 	return 0;
 }
 

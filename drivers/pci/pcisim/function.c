@@ -316,7 +316,7 @@ static void pcisim_function_set_address(struct pcisim_function *fn,
 	fn->port = config->port;
 	fn->devfn = fn->port ? PCI_DEVFN(0, config->slot) :
 			       PCI_DEVFN(config->slot, fn->vf_index + 1);
-	snprintf(fn->name, sizeof(fn->name), "%04x:%02x:%02x.%u", fn->host->sysdata.domain,
+	snprintf(fn->name, sizeof(fn->name), "%04x:%02x:%02x.%u", fn->host->domain,
 		 fn->port, PCI_SLOT(fn->devfn), PCI_FUNC(fn->devfn));
 }
 

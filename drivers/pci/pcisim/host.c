@@ -21,7 +21,7 @@
 
 static struct pcisim_host *pcisim_host_of_bus(const struct pci_bus *bus)
 {
-	return container_of(to_pci_sysdata(bus), struct pcisim_host, sysdata);
+	return container_of(bus->sysdata, struct pcisim_host, sysdata);
 }
 
 /* The port that a bus is behind, NULL if that is the root bus or no bus of ours. */
@@ -231,8 +231,8 @@ static int pcisim_host_create_bridge(struct pcisim_host *host, u32 wanted_domain
 		return -ENOMEM;
 	}
 
-	host->sysdata.domain = domain;
-	host->sysdata.node = NUMA_NO_NODE;
+	host->domain = domain;
+	pcisim_sysdata_init(&host->sysdata, domain);
 	host->busn = (struct resource) { .name = "pcisim bus", .flags = IORESOURCE_BUS };
 	host->bridge = bridge;
 	bridge->domain_nr = domain;
@@ -259,7 +259,7 @@ static int pcisim_host_start_function(struct pcisim_host *host, struct pcisim_fu
 	struct pci_dev *pdev;
 	int ret;
 
-	pdev = pci_get_domain_bus_and_slot(host->sysdata.domain, fn->port, fn->devfn);
+	pdev = pci_get_domain_bus_and_slot(host->domain, fn->port, fn->devfn);
 	if (!pdev)
 		return -ENXIO;
 	ret = device_iommu_mapped(&pdev->dev) ? pcisim_function_start(fn) : -ENXIO;

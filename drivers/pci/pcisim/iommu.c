@@ -13,10 +13,6 @@
 
 #include "pcisim_private.h"
 
-/* Addresses that x86 decodes as interrupts. */
-#define PCISIM_MSI_BASE	0xfee00000
-#define PCISIM_MSI_SIZE	SZ_1M
-
 /* A model may have to allocate a lot before its VF is ready. */
 #define PCISIM_VF_TIMEOUT	(60 * HZ)
 

@@ -47,7 +47,8 @@ static bool pcisim_type_is_valid(const struct pcisim_function_type *type)
 	       type->bar_size <= SZ_1G && type->msix_vectors >= 1 &&
 	       type->msix_vectors <= PCISIM_MAX_VECTORS && IS_ALIGNED(type->msix_table, SZ_4K) &&
 	       pba > type->msix_table && pba < type->bar_size &&
-	       IS_ALIGNED(type->doorbell, sizeof(u32)) && type->doorbell < type->bar_size;
+	       IS_ALIGNED(type->doorbell, sizeof(u32)) && type->doorbell < type->bar_size &&
+	       (!type->doorbell || IS_ENABLED(CONFIG_PCISIM_DOORBELL));
 }
 
 static bool pcisim_model_is_valid(const struct pcisim_model *model)

@@ -30,7 +30,7 @@ static void pcisim_irq_ack(struct irq_data *data)
 static void pcisim_irq_compose_msg(struct irq_data *data, struct msi_msg *msg)
 {
 	*msg = (struct msi_msg) {
-		.address_lo = X86_MSI_BASE_ADDRESS_LOW << 20,
+		.address_lo = PCISIM_MSI_BASE,
 		.data = data->hwirq,
 	};
 }
@@ -110,7 +110,7 @@ static const struct msi_parent_ops pcisim_msi_parent_ops = {
 	.init_dev_msi_info = pcisim_msi_init_info,
 };
 
-/* Create the interrupt domain; the root bus finds it by the firmware node. */
+/* Create the interrupt domain, which the root bus has from its bridge. */
 int pcisim_msi_init(struct pcisim_host *host)
 {
 	struct irq_domain_info info = {
@@ -120,7 +120,7 @@ int pcisim_msi_init(struct pcisim_host *host)
 		.domain_flags = IRQ_DOMAIN_FLAG_ISOLATED_MSI,
 	};
 
-	info.fwnode = irq_domain_alloc_named_id_fwnode("pcisim", host->sysdata.domain);
+	info.fwnode = irq_domain_alloc_named_id_fwnode("pcisim", host->domain);
 	if (!info.fwnode)
 		return -ENOMEM;
 
@@ -129,17 +129,20 @@ int pcisim_msi_init(struct pcisim_host *host)
 		irq_domain_free_fwnode(info.fwnode);
 		return -ENOMEM;
 	}
-	host->sysdata.fwnode = info.fwnode;
+	dev_set_msi_domain(&host->bridge->dev, host->irq_domain);
 	return 0;
 }
 
 void pcisim_msi_exit(struct pcisim_host *host)
 {
+	struct fwnode_handle *fwnode;
+
 	if (!host->irq_domain)
 		return;
 
+	fwnode = host->irq_domain->fwnode;
 	irq_domain_remove(host->irq_domain);
-	irq_domain_free_fwnode(host->sysdata.fwnode);
+	irq_domain_free_fwnode(fwnode);
 	xa_destroy(&host->irqs);
 }
 

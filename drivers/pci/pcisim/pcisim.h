@@ -32,7 +32,8 @@ struct resource;
  *	one page later
  * @doorbell: offset in BAR 0 of the big endian register whose writes by the
  *	kernel are reported to &pcisim_model.doorbell; 0 for none. The thread
- *	of a function that has one runs with real-time priority.
+ *	of a function that has one runs with real-time priority. Such a model
+ *	depends on CONFIG_PCISIM_DOORBELL.
  */
 struct pcisim_function_type {
 	u16 vendor;

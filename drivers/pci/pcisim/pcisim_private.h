@@ -43,6 +43,7 @@
 #include <linux/xarray.h>
 
 #include "pcisim.h"
+#include "sysdata.h"
 
 #define PCISIM_MAX_SLOTS	32
 #define PCISIM_MAX_PORTS	8
@@ -51,6 +52,10 @@
 #define PCISIM_MAX_FUNCTIONS	(256 + PCISIM_MAX_PORTS * PCISIM_PORT_SLOTS)
 #define PCISIM_MAX_VFS		7
 #define PCISIM_MAX_VECTORS	64
+
+/* Where messages are written to, which the IOMMU keeps free; as x86 has it. */
+#define PCISIM_MSI_BASE		0xfee00000
+#define PCISIM_MSI_SIZE		SZ_1M
 
 /* Where the capabilities are in config space. */
 #define PCISIM_CAP_PM		0x40
@@ -221,6 +226,7 @@ struct pcisim_port {
 /**
  * struct pcisim_host - a live host bridge
  * @sysdata: what the architecture wants to know about the root bus
+ * @domain: PCI domain of the root bus
  * @bridge: the host bridge
  * @bus: its root bus, NULL before it is registered
  * @window: addresses for BARs, part of the module's window
@@ -232,7 +238,8 @@ struct pcisim_port {
  * @functions: all functions by pcisim_index(); constant while @bus exists
  */
 struct pcisim_host {
-	struct pci_sysdata sysdata;
+	struct pcisim_sysdata sysdata;
+	int domain;
 	struct pci_host_bridge *bridge;
 	struct pci_bus *bus;
 	struct resource window;
@@ -354,11 +361,18 @@ void pcisim_function_event(struct pcisim_function *fn, enum pcisim_event event);
 void pcisim_function_begin_reset(struct pcisim_function *fn, enum pcisim_event event);
 int pcisim_function_add_properties(struct pcisim_function *fn, struct device *dev);
 
-/* doorbell.c: writes by the kernel */
+/* doorbell.c: writes by the kernel; without it there is no model with a doorbell */
+#ifdef CONFIG_PCISIM_DOORBELL
 int pcisim_doorbell_init(void);
 void pcisim_doorbell_exit(void);
 void pcisim_doorbell_watch(struct pcisim_function *fn);
 void pcisim_doorbell_unwatch(struct pcisim_function *fn);
+#else
+static inline int pcisim_doorbell_init(void) { return 0; }
+static inline void pcisim_doorbell_exit(void) { }
+static inline void pcisim_doorbell_watch(struct pcisim_function *fn) { }
+static inline void pcisim_doorbell_unwatch(struct pcisim_function *fn) { }
+#endif
 
 /* msi.c: interrupts */
 int pcisim_msi_init(struct pcisim_host *host);
