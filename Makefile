@@ -11,7 +11,7 @@ export KERNEL TESTS KVER MIRROR TIMEOUT FUZZ_SECONDS FUZZ_SEED MODEL SPEED
 
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(if $(MO),MO=$(MO))
 
-.PHONY: all modules modules_install check check-long demo lint bench fuzz model vm in-tree clean distclean help
+.PHONY: all modules modules_install check check-long check-arm64 demo lint bench fuzz model vm in-tree clean distclean help
 
 all: modules
 
@@ -20,7 +20,7 @@ modules modules_install:
 		{ echo "no kernel to build against in $(KDIR): install its headers or give KDIR=" >&2; exit 1; }
 	+$(kbuild) $@
 
-check check-long demo lint bench fuzz model vm in-tree:
+check check-long check-arm64 demo lint bench fuzz model vm in-tree:
 	@$(BENCH) $@
 
 clean:
@@ -37,7 +37,8 @@ help:
 	@echo 'The bench, as root on Debian 12 or 13; makes all that it needs in a cache:'
 	@echo '  demo             migrate a virtual machine with a simulated VF, live (stock kernel)'
 	@echo '  check            build for both kernels, run the tests on them and the demo'
-	@echo '  check-long       the same, with all tests on the project kernel as well (hours)'
+	@echo '  check-long       the same, with all tests on the project kernel as well, and check-arm64 (hours)'
+	@echo "  check-arm64      the GPU's tests on an emulated arm64 machine with pages of 64 KiB"
 	@echo '  lint             sparse, W=1, checkpatch, kernel-doc, layers, scripts'
 	@echo '  bench            benchmarks of migration data, as ratios, in a VM (stock kernel)'
 	@echo '  in-tree          build everything inside the kernel source, with sparse'
@@ -46,7 +47,7 @@ help:
 	@echo '  vm               an interactive shell in a VM with the modules loaded'
 	@echo '  distclean        remove the cache'
 	@echo 'Variables of the bench:'
-	@echo '  KERNEL=stock|project  only this kernel (check), or which one (vm; default stock)'
+	@echo '  KERNEL=stock|project  only this kernel (check), or which one (vm; default stock, also arm64)'
 	@echo "  TESTS='glob ...'      only the tests that match (check), e.g. TESTS='migration_*'"
 	@echo '  FUZZ_SECONDS=<n>      fuzz for so long (fuzz; default 60)'
 	@echo "  MODEL='regex'         only the searches that match (model)"

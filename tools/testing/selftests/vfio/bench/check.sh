@@ -90,13 +90,17 @@ check_build() {
 
 	check_step "$kernel/build" build_modules "$kernel" || return
 	[ "$kernel" != stock ] || check_step layers layers_check /build/modules/stock
-	[ -n "${TESTS_BUILT:-}" ] || return
-	vm_initramfs "$(kernel_release "$kernel")"
+	if [ "$kernel" = arm64 ]; then
+		check_step arm64/tests arm64_build_tests || return
+	else
+		[ -n "${TESTS_BUILT:-}" ] || return
+	fi
+	vm_initramfs "$kernel"
 }
 
-# check_kernels <all|short> <kernel...>: a VM keeps one CPU busy.
+# check_kernels <all|project-tests> <kernel...>: a VM keeps one CPU busy.
 check_kernels() {
-	local extent=$1 kernels=" ${*:2} " stock='' project=''
+	local extent=$1 kernels=" ${*:2} " stock='' project='' arm64=''
 
 	case $kernels in
 	*" stock "*) check_build stock && check_tests_start stock all && stock=yes ;;
@@ -107,6 +111,11 @@ check_kernels() {
 	wait
 	[ -z "$stock" ] || check_tests_finish stock
 	[ -z "$project" ] || check_tests_finish project
+	case $kernels in
+	*" arm64 "*) check_build arm64 && check_tests_start arm64 arm64-tests && arm64=yes ;;
+	esac
+	wait
+	[ -z "$arm64" ] || check_tests_finish arm64
 }
 
 check_demo() {
@@ -114,24 +123,35 @@ check_demo() {
 	splat_check "$RESULT/demo"
 }
 
-# bench_check <all|short>
-bench_check() {
-	local extent=$1 start=$SECONDS kernels=${KERNEL:-stock project} TESTS=${TESTS:-}
-
-	case ${KERNEL:-} in
-	'' | stock | project) ;;
-	*) die "KERNEL must be stock or project, not $KERNEL" ;;
-	esac
-	root_ready
-	root_ready_full
-	case $kernels in
+check_prepare() {
+	case $1 in
 	*project*) kernel_ready ;;
+	esac
+	case $1 in
+	*arm64*) arm64_vm_ready ;;
 	esac
 	results_new check
 	check_versions
-	vm_acceleration
-	build_demo
-	check_step tests/build build_tests && TESTS_BUILT=yes
+	case $1 in
+	*stock* | *project*)
+		vm_acceleration
+		build_demo
+		check_step tests/build build_tests && TESTS_BUILT=yes
+		;;
+	esac
+}
+
+# bench_check <all|project-tests> <kernel...>: of the kernels only KERNEL, if that is set.
+bench_check() {
+	local extent=$1 start=$SECONDS kernels=${KERNEL:-${*:2}} TESTS=${TESTS:-}
+
+	case ${KERNEL:-} in
+	'' | stock | project | arm64) ;;
+	*) die "KERNEL must be stock, project or arm64, not $KERNEL" ;;
+	esac
+	root_ready
+	root_ready_full
+	check_prepare "$kernels"
 	# shellcheck disable=SC2086
 	check_kernels "$extent" $kernels
 	case ${TESTS:-}$kernels in

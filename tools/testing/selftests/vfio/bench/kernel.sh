@@ -3,23 +3,29 @@
 # The project kernel: linux-source of the stock kernel's version with the
 # options of project.config, which turn on the checkers that the tests rely on.
 # Built once; a stamp holds what it was built from. An interrupted build goes
-# on where it was: the stamp is written last.
+# on where it was: the stamp is written last. The variables are those of another
+# kernel in arm64_vm.sh.
 
+KNAME=project
 KOBJ=/build/kernel		# inside the root directory
 KCONFIG_FRAGMENT=/src/tools/testing/selftests/vfio/bench/project.config
+KMAKE=()			# what make has to know of the architecture
+KCROSS=
+KIMAGE=bzImage
+KROOT=/
 
 kernel_key() {
 	{
 		in_root dpkg-query -W -f '${Version}\n' "$(basename "$KSRC")"
-		in_root gcc -dumpfullversion
+		in_root "${KCROSS}gcc" -dumpfullversion
 		cat "$ROOT$KCONFIG_FRAGMENT"
 	} | sha256sum | cut -d ' ' -f 1
 }
 
 kernel_configure() {
-	in_root make -s -C "$KSRC" O="$KOBJ" tinyconfig &&
+	in_root make -s -C "$KSRC" O="$KOBJ" "${KMAKE[@]}" tinyconfig &&
 		in_root sh -c 'cat "$1" >>"$2/.config"' - "$KCONFIG_FRAGMENT" "$KOBJ" &&
-		in_root make -s -C "$KSRC" O="$KOBJ" olddefconfig
+		in_root make -s -C "$KSRC" O="$KOBJ" "${KMAKE[@]}" olddefconfig
 }
 
 # Kconfig drops what it does not know or cannot satisfy without a word. A test
@@ -39,8 +45,8 @@ kernel_check_config() {
 }
 
 kernel_build() {
-	in_root make -C "$KSRC" O="$KOBJ" -j"$(nproc)" bzImage modules &&
-		in_root make -s -C "$KOBJ" modules_install
+	in_root make -C "$KSRC" O="$KOBJ" "${KMAKE[@]}" -j"$(nproc)" "$KIMAGE" modules &&
+		in_root make -s -C "$KOBJ" "${KMAKE[@]}" INSTALL_MOD_PATH="$KROOT" modules_install
 }
 
 # Sets PROJECT, the kernel's release string.
@@ -57,11 +63,11 @@ kernel_ready() {
 			mkdir -p "$ROOT$KOBJ"
 			echo "$source_version" >"$ROOT$KOBJ/.vfio-mig-source"
 		fi
-		step "configuring the project kernel" "$CACHE/log/kernel-config" kernel_configure
+		step "configuring the $KNAME kernel" "$CACHE/log/kernel-config-$KNAME" kernel_configure
 		kernel_check_config
 		STEP_COUNT='^  \(CC\|AS\|LD\)' \
-			step "building the project kernel (about 10 minutes on two cores, once)" \
-			"$CACHE/log/kernel-build" kernel_build
+			step "building the $KNAME kernel (about 10 minutes on two cores, once)" \
+			"$CACHE/log/kernel-build-$KNAME" kernel_build
 		echo "$key" >"$stamp"
 	fi
 	PROJECT=$(cat "$ROOT$KOBJ/include/config/kernel.release")

@@ -50,20 +50,28 @@ host_apt_options() {
 	apt-config dump | grep -E '^Acquire::(https?::(Proxy|Timeout)[^ ]*|Check-(Valid-Until|Date)|Retries) ".+";$'
 }
 
-make_base() {
-	local root=$1 options=() line mirror
+# The same as options of mmdebstrap, in HOST_APT_OPTIONS.
+host_mmdebstrap_options() {
+	local line
 
+	HOST_APT_OPTIONS=(--aptopt='Apt::Install-Recommends "false"')
+	for line in /usr/share/man /usr/share/doc /usr/share/locale; do
+		HOST_APT_OPTIONS+=(--dpkgopt="path-exclude=$line/*")
+	done
 	while read -r line; do
-		options+=(--aptopt="$line")
+		HOST_APT_OPTIONS+=(--aptopt="$line")
 	done < <(host_apt_options)
+}
+
+make_base() {
+	local root=$1 HOST_APT_OPTIONS=() mirror
+
+	host_mmdebstrap_options
 	mirror=$(host_mirror)
 	# The backports line repeats the lines that name the release itself.
 	# shellcheck disable=SC2016
-	mmdebstrap --mode=root --variant=apt --skip=cleanup/apt/lists "${options[@]}" \
-		--aptopt='Apt::Install-Recommends "false"' \
-		--dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-		--include=ca-certificates \
+	mmdebstrap --mode=root --variant=apt --skip=cleanup/apt/lists "${HOST_APT_OPTIONS[@]}" \
+		--dpkgopt=force-unsafe-io --include=ca-certificates \
 		--setup-hook="sed -n 's/ $SUITE / $SUITE-backports /p' \"\$1/etc/apt/sources.list\" >\"\$1/etc/apt/sources.list.d/backports.list\"" \
 		"$SUITE" "$root" ${mirror:+"$mirror"}
 }
@@ -142,11 +150,12 @@ install_later_packages() {
 	in_root apt-get update && install_packages "$@"
 }
 
-# Packages that a newer version of this list asks for, in an older root directory.
-add_later_packages() {
+# Packages that a newer version of a list asks for, in an older root directory, or that
+# only some commands need.
+add_packages() {
 	local missing
 
-	mapfile -t missing < <(packages_missing "${FULL_PACKAGES[@]}")
+	mapfile -t missing < <(packages_missing "$@")
 	[ "${#missing[@]}" = 0 ] ||
 		step "installing ${missing[*]}" "$CACHE/log/packages-later" install_later_packages "${missing[@]}"
 }
@@ -165,7 +174,7 @@ root_ready_full() {
 		step "unpacking $source" "$CACHE/log/unpack" unpack_source "$source"
 		echo "$source" >"$stamp"
 	fi
-	add_later_packages
+	add_packages "${FULL_PACKAGES[@]}"
 	KSRC=/usr/src/$(cat "$stamp")
 }
 

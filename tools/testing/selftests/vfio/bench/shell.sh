@@ -10,27 +10,29 @@ vm_prepare() {
 	case $KERNEL in
 	stock) ;;
 	project) root_ready_full; kernel_ready ;;
-	*) die "KERNEL must be stock or project, not $KERNEL" ;;
+	arm64) root_ready_full; arm64_vm_ready ;;
+	*) die "KERNEL must be stock, project or arm64, not $KERNEL" ;;
 	esac
 	results_new "$1"
 	build_modules "$KERNEL"
 }
 
 bench_shell() {
-	local size
+	local size terminal=ttyS1
 
 	[ -t 0 ] || die "the shell needs a terminal"
 	vm_prepare shell
 	size=$(stty size)
+	[ "$KERNEL" != arm64 ] || terminal=ttyAMA1
 	VM_TERMINAL=(-chardev "stdio,id=terminal,signal=off" -serial chardev:terminal)
 	mkdir -p "$RESULT/shell"
-	vm_initramfs "$(kernel_release "$KERNEL")"
-	vm_acceleration
+	vm_initramfs "$KERNEL"
+	[ "$KERNEL" = arm64 ] || vm_acceleration
 	cat >"$RESULT/shell/job" <<-END
 		load_modules
-		stty -F /dev/ttyS1 sane rows ${size% *} cols ${size#* }
-		echo "== the tree is at /src, results go to /results; leave with ctrl-d" >/dev/ttyS1
-		TERM=$TERM setsid -c bash -i </dev/ttyS1 >/dev/ttyS1 2>&1
+		stty -F /dev/$terminal sane rows ${size% *} cols ${size#* }
+		echo "== the tree is at /src, results go to /results; leave with ctrl-d" >/dev/$terminal
+		TERM=$TERM setsid -c bash -i </dev/$terminal >/dev/$terminal 2>&1
 	END
 	vm_boot "$KERNEL" shell "$SHELL_LIMIT"
 }

@@ -23,17 +23,17 @@ KVM_TRIAL_LIMIT=20	# seconds; even without acceleration a VM starts faster than 
 
 # The initramfs: busybox, the modules that reach the root file system, and init.
 initramfs_make() {
-	local release=$1 image=$2
+	local release=$1 image=$2 base=$3
 
 	in_root bash -ec '
-		release=$1 image=$2 dir=$(mktemp -d)
+		release=$1 image=$2 base=$3 dir=$(mktemp -d)
 		trap "rm -rf $dir" EXIT
 		mkdir "$dir"/{bin,modules,proc,sys,dev,lower,upper,new}
-		cp /usr/bin/busybox "$dir/bin/"
+		cp "$base/usr/bin/busybox" "$dir/bin/"
 		cp /src/tools/testing/selftests/vfio/bench/guest/init "$dir/init"
 		chmod 755 "$dir/init"
 		for module in 9pnet_virtio 9p overlay; do
-			modprobe -S "$release" --show-depends "$module"
+			modprobe -d "$base" -S "$release" --show-depends "$module"
 		done | sed -n "s/^insmod //p" | awk "!seen[\$1]++ { print \$1 }" | {
 			number=100
 			while read -r file; do
@@ -46,30 +46,48 @@ initramfs_make() {
 		}
 		cd "$dir"
 		find . | busybox cpio -o -H newc 2>/dev/null | gzip -1 >"$image.new"
-		mv "$image.new" "$image"' - "$release" "$image"
+		mv "$image.new" "$image"' - "$release" "$image" "$base"
 }
 
+# vm_initramfs <kernel>
 vm_initramfs() {
-	local release=$1 image=/build/initramfs-$1 path=$ROOT/build/initramfs-$1
+	local release base image path
+	release=$(kernel_release "$1")
+	base=$(kernel_root "$1")
+	image=/build/initramfs-$release
+	path=$ROOT$image
 
-	if [ "$path" -ot "$BENCH/guest/init" ] || [ "$path" -ot "$ROOT/lib/modules/$release/kernel" ]; then
-		step "making an initramfs for $release" "$CACHE/log/initramfs" initramfs_make "$release" "$image"
+	if [ "$path" -ot "$BENCH/guest/init" ] || [ "$path" -ot "$ROOT$base/lib/modules/$release/kernel" ]; then
+		step "making an initramfs for $release" "$CACHE/log/initramfs" \
+			initramfs_make "$release" "$image" "$base"
 	fi
+}
+
+# vm_machine <kernel> <acceleration>: sets VM_MACHINE, the machine with its memory.
+vm_machine() {
+	local kernel=$1 accel=$2 cpu=$VM_CPU
+
+	if [ "$kernel" = arm64 ]; then
+		VM_MACHINE=(qemu-system-aarch64 "${ARM64_MACHINE[@]}" "${ARM64_MEMORY[@]}"
+			-append "$ARM64_COMMAND_LINE")
+		return
+	fi
+	[ "$accel" = kvm ] && cpu=host
+	VM_MACHINE=(qemu-system-x86_64 -machine q35 -accel "$accel" -cpu "$cpu" "${VM_MEMORY[@]}"
+		-append "$VM_COMMAND_LINE")
 }
 
 # vm_start <kernel> <result folder> <acceleration> <time limit>
 # QEMU runs inside the root directory and reads its paths there.
 vm_start() {
-	local kernel=$1 result=$2 accel=$3 limit=$4 release cpu=$VM_CPU
-	release=$(kernel_release "$kernel")
+	local kernel=$1 result=$2 accel=$3 limit=$4 VM_MACHINE
 
-	[ "$accel" = kvm ] && cpu=host
-	in_root timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
+	vm_machine "$kernel" "$accel"
+	in_root timeout --foreground -k 5 "$limit" "${VM_MACHINE[@]}" -smp 2 \
 		-nodefaults -no-user-config -display none -monitor none -no-reboot \
-		-machine q35 -accel "$accel" -cpu "$cpu" -smp 2 "${VM_MEMORY[@]}" \
-		-kernel "$(kernel_image "$kernel")" -initrd "/build/initramfs-$release" \
-		-append "$VM_COMMAND_LINE" \
-		-fsdev "local,id=root,path=/,readonly=on,$VM_SHARE_OPTIONS" \
+		-kernel "$(kernel_image "$kernel")" \
+		-initrd "/build/initramfs-$(kernel_release "$kernel")" \
+		-fsdev "local,id=root,path=$(kernel_root "$kernel"),readonly=on,$VM_SHARE_OPTIONS" \
 		-device virtio-9p-pci,fsdev=root,mount_tag=root \
 		-fsdev "local,id=result,path=/results/$result,$VM_SHARE_OPTIONS" \
 		-device virtio-9p-pci,fsdev=result,mount_tag=result \
@@ -99,7 +117,7 @@ vm_boot() {
 
 	for try in 1 2; do
 		rm -f "$dir"/{started,status,console}
-		vm_start "$kernel" "$(basename "$RESULT")/$name" "$VM_ACCEL" "$limit" 2>"$dir/qemu"
+		vm_start "$kernel" "$(basename "$RESULT")/$name" "${VM_ACCEL:-}" "$limit" 2>"$dir/qemu"
 		VM_STATUS=$?
 		[ -e "$dir/started" ] && return
 		[ "$try" = 1 ] && say "the VM did not come up, once more"
@@ -116,8 +134,8 @@ vm_run() {
 	mkdir -p "$dir"
 	printf '%s\n' "$job" >"$dir/job"
 	: >"$dir/output"
-	vm_initramfs "$(kernel_release "$kernel")"
-	vm_acceleration
+	vm_initramfs "$kernel"
+	[ "$kernel" = arm64 ] || vm_acceleration
 	(
 		vm_boot "$kernel" "$name" "$limit"
 		exit "$VM_STATUS"

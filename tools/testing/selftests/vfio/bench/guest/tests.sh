@@ -5,8 +5,8 @@
 # of the test that is running is in /results/running, so that the outside knows
 # which one took the VM with it.
 #
-# tests.sh <kernel> <seconds for a test> <all|short> [glob...]
-# "short" is what project-tests names.
+# tests.sh <kernel> <seconds for a test> <all|list> [glob...]
+# A list is a file here: project-tests, arm64-tests.
 
 TESTS_DIR=/build/tests
 GUEST=$(dirname "$(readlink -f "$0")")
@@ -26,10 +26,10 @@ tap_counts() {
 		}' "$1"
 }
 
-# The project kernel has everything: a test that skips there hides a failure. Only
-# what lockdep holds against the kernel's own drivers cannot run.
+# The kernels that are made for the tests have everything: a test that skips there hides
+# a failure. Only what lockdep holds against the kernel's own drivers cannot run.
 unexpected_skips() {
-	[ "$1" = project ] || return
+	[ "$1" != stock ] || return
 	grep '^ok .*# SKIP' "$2" | grep -vc 'warns with lockdep'
 }
 
@@ -94,7 +94,7 @@ filters() {
 			$1 = ""
 			print
 		}
-		END { exit !found }' "$GUEST/project-tests"
+		END { exit !found }' "$GUEST/$extent"
 }
 
 # The kernel's own VFIO selftests, on VFs with vfio-pci and on VFs with the sample
@@ -135,7 +135,7 @@ main() {
 		run_test "$kernel" "$limit" "$name" "$file" $arguments
 	done
 	run_libvfio_tests "$kernel" "$limit" "$extent" "$@"
-	[ "$kernel" = project ] && wanted kunit_test "$@" && filters "$extent" kunit_test >/dev/null &&
+	[ "$kernel" != stock ] && wanted kunit_test "$@" && filters "$extent" kunit_test >/dev/null &&
 		run_test "$kernel" "$limit" kunit_test "$GUEST/kunit.sh"
 	[ -e /results/counts ] || echo "no test matches: $*"
 }
