@@ -163,6 +163,7 @@ TEST_F(golden, loads)
 	mig_set_state(&self->dev, STATE_RUNNING, NULL);
 	EXPECT_TRUE(has_blocks(self->dev.address, variant->stream->last));
 	EXPECT_EQ(BAR_ADDRESS, bar_of(&self->dev));
+	gpu_set_power(&self->dev, GPU_D0);
 	gpu_enable_memory(&self->dev);
 	vfio_read(&self->dev, gpu_usemem(&self->dev) + MEMORY - 1, &byte, 1);
 	gpu_engine_start(&self->dev, 0, BLOCK);
