@@ -134,6 +134,11 @@ static void nvgmig_power_zap(struct vfio_pci_core_device *core)
 	unmap_mapping_range(core->vdev.inode->i_mapping, bars, end - bars, true);
 }
 
+static bool nvgmig_power_sleeps(const struct pci_dev *pdev)
+{
+	return pdev->current_state == PCI_D3hot || pdev->current_state == PCI_D3cold;
+}
+
 /* What the core does when the user writes to the register; nobody else can ask it to. */
 static void nvgmig_power_sleep(struct vfio_pci_core_device *core)
 {
@@ -141,12 +146,12 @@ static void nvgmig_power_sleep(struct vfio_pci_core_device *core)
 
 	lockdep_assert_held_write(&core->memory_lock);
 	nvgmig_power_zap(core);
-	if (pdev->current_state >= PCI_D3hot)
+	if (nvgmig_power_sleeps(pdev))
 		return;
 	if (core->needs_pm_restore)
 		pci_save_state(pdev);
 	pci_set_power_state(pdev, PCI_D3hot);
-	if (core->needs_pm_restore && pdev->current_state >= PCI_D3hot) {
+	if (core->needs_pm_restore && nvgmig_power_sleeps(pdev)) {
 		kfree(core->pm_save);
 		core->pm_save = pci_store_saved_state(pdev);
 	}

@@ -88,7 +88,7 @@ static uint64_t write_part(int fd, const struct blob *blob, size_t from, size_t 
 }
 
 /* Images that the target's firmware has loaded. */
-static uint64_t loads(const FIXTURE_DATA(overlap) *self)
+static uint64_t loads(const struct _test_data_overlap *self)
 {
 	return sim_counter(self->target->address, "loads") - self->loads;
 }
@@ -217,7 +217,7 @@ TEST_F(overlap, close_with_images_behind)
 
 static long write_all(void *argument)
 {
-	FIXTURE_DATA(overlap) *self = argument;
+	struct _test_data_overlap *self = argument;
 
 	return __stream_write(self->fd, self->good.data, self->good.length, PIECE);
 }
