@@ -5,7 +5,7 @@
 # it for machines: "key value" lines and one "item" line for each step and test.
 
 # Seconds for a VM with all its tests, and for one test program.
-VM_LIMIT=3600
+VM_LIMIT=4500
 TEST_LIMIT=1200
 VM_LIMIT_LONG=10800
 TEST_LIMIT_LONG=3600
