@@ -116,12 +116,6 @@ TEST_F(writing, vectors)
 	EXPECT_TRUE(finish(&self->saving, &self->fd));
 }
 
-/* Offset behind the record whose header is at @header. */
-static size_t record_end(const struct blob *blob, size_t header)
-{
-	return header + sizeof(struct vfio_mig_record_header) + blob_record_size(blob, header);
-}
-
 /*
  * Writes a stream in parts that end at @cuts, all under way at once. The first part that
  * gets the error is one from @first to @last, and so does everything behind it.
@@ -192,7 +186,7 @@ TEST_F(writing, refused_record)
 {
 	long first = blob_find_image(self->good, 0);
 	long second = blob_find_image(self->good, first + 1);
-	size_t end = record_end(self->good, second);
+	size_t end = blob_record_end(self->good, second);
 	size_t cuts[] = { second + 16, end - 1000, end - 1, end + 100, end + 2000,
 			  self->good->length };
 	struct blob blob;

@@ -42,8 +42,7 @@ static size_t end_of_image(const struct blob *blob, unsigned int number)
 
 		if (header < 0)
 			fail("too few images");
-		end = header + sizeof(struct vfio_mig_record_header) +
-		      blob_record_size(blob, header);
+		end = blob_record_end(blob, header);
 	}
 	return end;
 }

@@ -130,6 +130,11 @@ uint64_t blob_record_size(const struct blob *blob, size_t header)
 	return le64toh(header_at(blob, header).size);
 }
 
+size_t blob_record_end(const struct blob *blob, size_t header)
+{
+	return header + sizeof(struct vfio_mig_record_header) + blob_record_size(blob, header);
+}
+
 long blob_find_image(const struct blob *blob, size_t from)
 {
 	size_t at = 0;

@@ -61,6 +61,8 @@ void blob_header(struct blob *blob, uint64_t size, uint32_t flags, uint32_t tag)
 /* Offset of the header of the first image at or behind @from, or -1. */
 long blob_find_image(const struct blob *blob, size_t from);
 uint64_t blob_record_size(const struct blob *blob, size_t header);
+/* Offset behind the record whose header is at @header. */
+size_t blob_record_end(const struct blob *blob, size_t header);
 
 /* Reads to the end, at most @piece bytes at once. */
 int __stream_read(int fd, struct blob *blob, size_t piece);
