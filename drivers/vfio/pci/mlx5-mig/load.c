@@ -23,21 +23,32 @@ int mlx5mig_expect(struct vfio_mig_stream *st, u64 size)
 	return 0;
 }
 
+/* What the VF would save itself, 0 if the firmware does not say. */
+static u64 mlx5mig_own_record(struct mlx5mig_device *dev)
+{
+	struct mlx5mig_pending pending;
+	u64 size;
+
+	if (mlx5mig_cmd_query(dev, 0, &pending) ||
+	    mlx5mig_record_size(dev, &pending, true, &size))
+		return 0;
+	return size;
+}
+
 /*
  * &vfio_mig_ops.load_begin
  *
- * What the VF would save itself tells what will come, until the stream does.
+ * A VF that no guest has used yet is smaller than the one that comes. So where images
+ * come in chunks, the buffers are as large as this driver makes them.
  */
 int mlx5mig_load_begin(struct vfio_mig_stream *st)
 {
 	struct mlx5mig_session *session = vfio_mig_stream_priv(st);
-	struct mlx5mig_pending pending;
-	u64 size;
+	u64 size = mlx5mig_own_record(session->dev);
 
 	session->direction = DMA_TO_DEVICE;
-	if (mlx5mig_cmd_query(session->dev, 0, &pending) ||
-	    mlx5mig_record_size(session->dev, &pending, true, &size))
-		return 0;
+	if (session->dev->chunked)
+		size = max(size, VFIO_MIG_RECORD_SIZE);
 	return mlx5mig_expect(st, size);
 }
 

@@ -245,10 +245,10 @@ static void expect_load_error(struct __test_metadata *_metadata, struct saved *s
 			      unsigned int times, int expected)
 {
 	struct vfio_device *dev = &saved->pair.target;
-	int fd = mig_begin(dev, STATE_RESUMING);
-	int error;
+	int fd, error;
 
 	sim_fail(&saved->pair.sim, opcode, status, times);
+	fd = mig_begin(dev, STATE_RESUMING);
 	error = __stream_write(fd, saved->good.data, saved->good.length, 32768);
 	EXPECT_EQ(expected, error) TH_LOG("%x: %s", opcode, strerror(-error));
 	EXPECT_EQ(0, sim_counter(saved->pair.sim.pf, "fail_times"));
@@ -268,11 +268,14 @@ TEST_F(session_error, load)
 	expect_good_migration(_metadata, &self->saved.pair);
 }
 
-/* Neither when the size is announced, where it only costs time, nor when the image is there. */
+/*
+ * Neither before anything comes nor when the size is announced, where it only costs time,
+ * nor when the image is there.
+ */
 TEST_F(session_error, load_without_key)
 {
-	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_INTERNAL, 2, -EIO);
-	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_LIMIT, 2, -ENOMEM);
+	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_INTERNAL, 3, -EIO);
+	expect_load_error(_metadata, &self->saved, SIM_CREATE_MKEY, SIM_STATUS_LIMIT, 3, -ENOMEM);
 	expect_good_migration(_metadata, &self->saved.pair);
 	sim_fail(&self->saved.pair.sim, SIM_CREATE_MKEY, SIM_STATUS_LIMIT, 1);
 	EXPECT_EQ(0, __mig_load(&self->saved.pair.target, &self->saved.good, 32768));

@@ -282,17 +282,19 @@ FIXTURE(sessions)
 FIXTURE_VARIANT(sessions)
 {
 	unsigned int count;
+	uint64_t chunk_size;
 };
 
-FIXTURE_VARIANT_ADD(sessions, few) { .count = 200 };
-FIXTURE_VARIANT_ADD(sessions, many) { .count = 3000 };
+/* For chunks each session has full buffers. */
+FIXTURE_VARIANT_ADD(sessions, few) { .count = 60, .chunk_size = SIM_CHUNK };
+FIXTURE_VARIANT_ADD(sessions, many) { .count = 1500 };
 
 FIXTURE_SETUP(sessions)
 {
 	struct sim_config config = {
 		.vfs = VICTIMS + 1,
 		.state_size = BULK_SIZE,
-		.chunk_size = SIM_CHUNK,
+		.chunk_size = variant->chunk_size,
 	};
 	unsigned int i;
 

@@ -281,13 +281,13 @@ static void expect_load_error(struct __test_metadata *_metadata, struct pair *pa
 	struct firmware_fault fault = firmware_fault_of(opcode, outcome);
 	int expected = opcode == SIM_LOAD_VHCA ? outcome->load_error : outcome->error;
 	struct vfio_device *dev = &pair->target;
-	int fd = mig_begin(dev, STATE_RESUMING);
-	int error;
+	int fd, error;
 
-	/* a key that cannot be made when the size is announced only costs time */
+	/* a key only costs time before anything comes, and when the size is announced */
 	if (opcode == SIM_CREATE_MKEY)
-		fault.times = 2;
+		fault.times = 3;
 	firmware_fault(&pair->sim, &fault);
+	fd = mig_begin(dev, STATE_RESUMING);
 	error = __stream_write(fd, good->data, good->length, MIB);
 	EXPECT_EQ(expected, error) TH_LOG("%x: status %#x", opcode, outcome->status);
 	EXPECT_TRUE(firmware_fault_is_over(&pair->sim));

@@ -203,6 +203,26 @@ TEST_F(prepare, target_has_memory)
 	EXPECT_TRUE(sim_bulk_matches(self->target->address, BULK_SIZE, SEED));
 }
 
+/* Chunks have a size that is known before anything comes, an image in one piece has not. */
+TEST_F(prepare, target_without_a_past)
+{
+	struct blob blob = { 0 };
+	unsigned int made;
+	int fd;
+
+	mig_save(self->source, &blob, PIECE);
+	fd = mig_begin(self->target, STATE_RESUMING);
+	made = calls(&self->watched, self->target, "buf_init");
+	stream_write(fd, blob.data, blob.length, PIECE);
+	if (variant->chunks)
+		EXPECT_EQ(2, made);
+	EXPECT_EQ(variant->chunks ? made : made + 1,
+		  calls(&self->watched, self->target, "buf_init"));
+	close(fd);
+	mig_set_state(self->target, STATE_RUNNING, NULL);
+	EXPECT_TRUE(sim_bulk_matches(self->target->address, BULK_SIZE, SEED));
+}
+
 int main(int argc, char **argv)
 {
 	sim_prepare();
