@@ -30,7 +30,7 @@ static void open_one(struct gpu_host *host, struct vfio_device *dev,
 		     const struct gpu_config *config)
 {
 	gpu_get(host, config, 1);
-	gpu_open(dev, host->gpu[0]);
+	nvgrace_open(dev, host->gpu[0]);
 }
 
 /* Nothing can be read of the session, which can be left. */

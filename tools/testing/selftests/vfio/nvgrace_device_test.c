@@ -86,8 +86,7 @@ FIXTURE_SETUP(kind)
 	self->resmem = variant->resmem + (variant->resmem ? more : 0);
 	gpu.memory_size += more;
 	gpu_get(&self->host, &gpu, 1);
-	vfio_open(&self->dev, self->host.gpu[0]);
-	nvgrace_enable(&self->dev, true);
+	nvgrace_open(&self->dev, self->host.gpu[0]);
 }
 
 FIXTURE_TEARDOWN_PARENT(kind)
@@ -207,8 +206,7 @@ FIXTURE_SETUP(plain)
 {
 	touch_prepare();
 	gpu_get(&self->host, &variant->gpu, 1);
-	vfio_open(&self->dev, self->host.gpu[0]);
-	nvgrace_enable(&self->dev, true);
+	nvgrace_open(&self->dev, self->host.gpu[0]);
 }
 
 FIXTURE_TEARDOWN_PARENT(plain)

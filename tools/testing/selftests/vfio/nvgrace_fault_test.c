@@ -12,12 +12,14 @@
 #include "fault.h"
 #include "gpu.h"
 #include "nvgrace.h"
+#include "page.h"
 #include "touch.h"
 
-#define PAGE		4096UL
 #define MIB		(1UL << 20)
-#define HUGE_PAGE	(2 * MIB)
-#define MEMORY		(4 * MIB)
+/* Room for a huge page. */
+#define MEMORY		(huge_page() > 4 * MIB ? huge_page() : 4 * MIB)
+/* More than a page of any size. */
+#define PIECE		((64 << 10) + 100)
 /* More allocations than anything makes. */
 #define MOST		3000
 
@@ -48,8 +50,7 @@ static void reopen(struct _test_data_faults *self)
 {
 	if (self->dev.device >= 0)
 		vfio_close(&self->dev);
-	vfio_open(&self->dev, self->address);
-	nvgrace_enable(&self->dev, true);
+	nvgrace_open(&self->dev, self->address);
 	nvgrace_region(&self->dev, USEMEM, &self->region);
 }
 
@@ -146,7 +147,7 @@ TEST_F_TIMEOUT(faults, open_and_close, 240)
 
 static int read_memory(struct _test_data_faults *self)
 {
-	char bytes[PAGE + 100];
+	char bytes[PIECE];
 	long done = nvgrace_read(&self->region, 2 * PAGE - 50, bytes, sizeof(bytes));
 
 	return done < 0 ? done : done == sizeof(bytes) ? 0 : -ENODATA;
@@ -154,7 +155,7 @@ static int read_memory(struct _test_data_faults *self)
 
 static int write_memory(struct _test_data_faults *self)
 {
-	char bytes[PAGE + 100] = "";
+	char bytes[PIECE] = "";
 	long done = nvgrace_write(&self->region, 2 * PAGE - 50, bytes, sizeof(bytes));
 
 	return done < 0 ? done : done == sizeof(bytes) ? 0 : -ENODATA;
@@ -191,7 +192,7 @@ static int map_pages(struct _test_data_faults *self)
 
 static int map_huge_page(struct _test_data_faults *self)
 {
-	return map_and_touch(&self->region, HUGE_PAGE, HUGE_PAGE);
+	return map_and_touch(&self->region, huge_page(), huge_page());
 }
 
 TEST_F_TIMEOUT(faults, mappings, 240)

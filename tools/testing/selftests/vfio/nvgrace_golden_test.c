@@ -92,7 +92,7 @@ static void open_gpu(struct gpu_host *host, struct vfio_device *dev)
 
 	gpu_enable_migration(true);
 	gpu_get(host, &config, 1);
-	gpu_open(dev, host->gpu[0]);
+	nvgrace_open(dev, host->gpu[0]);
 }
 
 FIXTURE_SETUP(golden)
@@ -164,7 +164,7 @@ TEST_F(golden, loads)
 	EXPECT_TRUE(has_blocks(self->dev.address, variant->stream->last));
 	EXPECT_EQ(BAR_ADDRESS, bar_of(&self->dev));
 	gpu_set_power(&self->dev, GPU_D0);
-	gpu_enable_memory(&self->dev);
+	nvgrace_enable(&self->dev, true);
 	vfio_read(&self->dev, gpu_usemem(&self->dev) + MEMORY - 1, &byte, 1);
 	gpu_engine_start(&self->dev, 0, BLOCK);
 	gpu_engine_progress(&self->dev, 20);

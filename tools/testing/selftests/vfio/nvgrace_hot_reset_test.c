@@ -83,7 +83,7 @@ static void expect_moves(struct __test_metadata *_metadata, struct vfio_device *
 {
 	struct blob blob = { 0 };
 
-	gpu_enable_memory(from);
+	nvgrace_enable(from, true);
 	gpu_fill(from->address, 0, BLOCK, 9);
 	gpu_sleep(from);
 	mig_save(from, &blob, MIB);
@@ -97,7 +97,7 @@ TEST_F(hot_reset, groups)
 	unsigned int i;
 
 	for (i = 0; i < GPUS; i++) {
-		gpu_open(&self->dev[i], self->host.gpu[i]);
+		nvgrace_open(&self->dev[i], self->host.gpu[i]);
 		enter(&self->dev[i], variant->states[i], &self->fd[i]);
 	}
 	EXPECT_EQ(-EINVAL, __hot_reset(&self->dev[0], self->all, 1));

@@ -13,7 +13,6 @@
 #include "harness.h"
 #include "file.h"
 #include "gpu.h"
-#include "memory.h"
 #include "nvgrace.h"
 #include "touch.h"
 
@@ -56,8 +55,7 @@ FIXTURE_SETUP(huge)
 {
 	touch_prepare();
 	gpu_get(&self->host, &variant->gpu, 1);
-	vfio_open(&self->dev, self->host.gpu[0]);
-	nvgrace_enable(&self->dev, true);
+	nvgrace_open(&self->dev, self->host.gpu[0]);
 	nvgrace_region(&self->dev, variant->index, &self->region);
 	ASSERT_EQ(variant->length, self->region.length);
 	ASSERT_EQ(0, (gpu_memory_base(self->dev.address) + variant->start) % GIB);
@@ -69,23 +67,16 @@ FIXTURE_TEARDOWN_PARENT(huge)
 }
 
 /* Touches a byte of each huge page in a GiB, returns how many faults that took. */
-static long faults_of_touching(const char *map)
+static long faults_of_gibibyte(const char *map)
 {
-	long before = memory_faults();
-	uint32_t value;
-	size_t at;
-
-	for (at = 0; at < GIB; at += HUGE_PAGE)
-		if (!touch_read((uint32_t *)(map + at), &value))
-			fail("SIGBUS at %#zx", at);
-	return memory_faults() - before;
+	return touch_faults(map, GIB, HUGE_PAGE);
 }
 
 static bool is_one_page(const char *map)
 {
-	long faults = faults_of_touching(map);
+	long faults = faults_of_gibibyte(map);
 
-	return faults >= 1 && faults < FEW && faults_of_touching(map) < FEW;
+	return faults >= 1 && faults < FEW && faults_of_gibibyte(map) < FEW;
 }
 
 TEST_F(huge, one_fault)
@@ -99,7 +90,7 @@ TEST_F(huge, one_fault)
 
 static void expect_smaller(struct __test_metadata *_metadata, const char *map)
 {
-	long faults = faults_of_touching(map);
+	long faults = faults_of_gibibyte(map);
 
 	EXPECT_LE(GIB / HUGE_PAGE, faults) TH_LOG("%ld faults", faults);
 	EXPECT_GT(GIB / HUGE_PAGE + FEW, faults) TH_LOG("%ld faults", faults);
@@ -119,7 +110,7 @@ TEST_F(huge, does_not_fit)
 	munmap(room, 3 * GIB);
 	/* a mapping that ends a page before the end of the GiB; its last part is small pages */
 	map = nvgrace_map(&self->region, 0, GIB - PAGE, GIB);
-	EXPECT_LE(GIB / HUGE_PAGE, faults_of_touching(map));
+	EXPECT_LE(GIB / HUGE_PAGE, faults_of_gibibyte(map));
 	munmap(map, GIB - PAGE);
 }
 
@@ -176,7 +167,7 @@ TEST_F(huge, is_taken_away)
 	uint32_t value, i;
 
 	ASSERT_TRUE(touch_write(middle, 0x5eed));
-	EXPECT_GT(FEW, faults_of_touching(map));
+	EXPECT_GT(FEW, faults_of_gibibyte(map));
 	nvgrace_enable(&self->dev, false);
 	EXPECT_FALSE(touch_read((uint32_t *)map, &value));
 	EXPECT_FALSE(touch_read((uint32_t *)(map + GIB - PAGE), &value));
@@ -214,7 +205,7 @@ TEST_F(huge, cut)
 	ASSERT_TRUE(touch_write((uint32_t *)(map + 512 * MIB), 0x7));
 	ASSERT_TRUE(touch_write((uint32_t *)(map + from), 0x8));
 	ASSERT_TRUE(touch_write((uint32_t *)(map + to - 4), 0x9));
-	ASSERT_TRUE(faults_of_touching(map) < FEW);
+	ASSERT_TRUE(faults_of_gibibyte(map) < FEW);
 	ASSERT_EQ(0, munmap(map, from));
 	expect_rest(_metadata, map, from, to);
 	ASSERT_EQ(0, munmap(map + to, PAGE));

@@ -75,7 +75,7 @@ FIXTURE_SETUP(memory)
 	sim_remove_all();
 	gpu_enable_migration(variant->migration);
 	gpu_get(&self->host, &config, 1);
-	gpu_open(&self->dev, self->host.gpu[0]);
+	nvgrace_open(&self->dev, self->host.gpu[0]);
 	ASSERT_EQ(1, vfio_find_info(&self->dev, &self->region));
 	read_info(&self->dev, &self->region, self->bytes);
 	memcpy(&self->info, self->bytes, sizeof(self->info));

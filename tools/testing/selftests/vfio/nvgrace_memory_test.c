@@ -13,7 +13,6 @@
 #include "harness.h"
 #include "file.h"
 #include "gpu.h"
-#include "memory.h"
 #include "nvgrace.h"
 #include "page.h"
 #include "touch.h"
@@ -82,8 +81,7 @@ FIXTURE_SETUP(memory)
 	gpu.memory_size += variant->pages * PAGE;
 	self->length = variant->length + variant->pages * PAGE;
 	gpu_get(&self->host, &gpu, 1);
-	vfio_open(&self->dev, self->host.gpu[0]);
-	nvgrace_enable(&self->dev, true);
+	nvgrace_open(&self->dev, self->host.gpu[0]);
 	nvgrace_region(&self->dev, variant->index, &self->region);
 }
 
@@ -155,19 +153,6 @@ TEST_F(memory, is_that_of_the_device)
 	EXPECT_EQ(0x87654321, value);
 }
 
-/* Touches all pages, returns how many faults that took. */
-static long faults_of_touching(char *map, size_t length)
-{
-	long before = memory_faults();
-	uint32_t value;
-	size_t at;
-
-	for (at = 0; at < length; at += PAGE)
-		if (!touch_read((uint32_t *)(map + at), &value))
-			fail("SIGBUS at %#zx", at);
-	return memory_faults() - before;
-}
-
 TEST_F(memory, huge_pages)
 {
 	uint64_t base = gpu_memory_base(self->dev.address) + variant->start;
@@ -180,8 +165,8 @@ TEST_F(memory, huge_pages)
 	length = room ? length : 32 * MIB;
 	aligned = nvgrace_map(&self->region, 0, length, huge_page());
 	crooked = nvgrace_map(&self->region, PAGE, length - PAGE, huge_page());
-	few = faults_of_touching(aligned, length);
-	many = faults_of_touching(crooked, length - PAGE);
+	few = touch_faults(aligned, length, PAGE);
+	many = touch_faults(crooked, length - PAGE, PAGE);
 	EXPECT_LE(length / PAGE - 1, many);
 	if (!room) {
 		EXPECT_LE(length / PAGE, few);

@@ -33,8 +33,8 @@ static void move_open_sizes(struct move *move, uint64_t source, uint64_t target)
 
 	gpu_enable_migration(true);
 	gpu_get(&move->host, configs, 2);
-	gpu_open(&move->source, move->host.gpu[0]);
-	gpu_open(&move->target, move->host.gpu[1]);
+	nvgrace_open(&move->source, move->host.gpu[0]);
+	nvgrace_open(&move->target, move->host.gpu[1]);
 }
 
 static void move_open(struct move *move)
@@ -519,8 +519,8 @@ FIXTURE_SETUP(hopper)
 
 	gpu_enable_migration(true);
 	gpu_get(&self->move.host, configs, 2);
-	gpu_open(&self->move.source, self->move.host.gpu[0]);
-	gpu_open(&self->move.target, self->move.host.gpu[1]);
+	nvgrace_open(&self->move.source, self->move.host.gpu[0]);
+	nvgrace_open(&self->move.target, self->move.host.gpu[1]);
 }
 
 FIXTURE_TEARDOWN_PARENT(hopper)
@@ -693,8 +693,8 @@ TEST_F(unlike, device_id)
 	};
 
 	gpu_get(&self->move.host, configs, 2);
-	gpu_open(&self->move.source, self->move.host.gpu[0]);
-	gpu_open(&self->move.target, self->move.host.gpu[1]);
+	nvgrace_open(&self->move.source, self->move.host.gpu[0]);
+	nvgrace_open(&self->move.target, self->move.host.gpu[1]);
 	EXPECT_EQ(-EOPNOTSUPP, refusal(&self->move, &self->blob));
 }
 

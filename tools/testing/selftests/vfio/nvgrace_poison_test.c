@@ -100,8 +100,7 @@ static void handle_bus_errors(void)
 static void open_region(const char *address, struct vfio_device *dev, unsigned int index,
 			struct nvgrace_region *region)
 {
-	vfio_open(dev, address);
-	nvgrace_enable(dev, true);
+	nvgrace_open(dev, address);
 	nvgrace_region(dev, index, region);
 }
 

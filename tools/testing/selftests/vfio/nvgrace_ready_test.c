@@ -75,8 +75,7 @@ static void open_device(struct _test_data_ready *self)
 	uint32_t value;
 
 	sim_bind(self->host.gpu[0], DRIVER_NVGRACE);
-	vfio_open(&self->dev, self->host.gpu[0]);
-	nvgrace_enable(&self->dev, true);
+	nvgrace_open(&self->dev, self->host.gpu[0]);
 	nvgrace_region(&self->dev, USEMEM, &self->region);
 	self->map = nvgrace_map(&self->region, 0, 1 << 20, PAGE);
 	if (!touch_read(self->map, &value))
@@ -236,8 +235,7 @@ FIXTURE_SETUP(waiting)
 	module_load(DRIVER_NVGRACE, NULL);
 	gpu_get(&self->host, &variant->gpu, 1);
 	set_timeout(LONG);
-	vfio_open(&self->dev, self->host.gpu[0]);
-	nvgrace_enable(&self->dev, true);
+	nvgrace_open(&self->dev, self->host.gpu[0]);
 	nvgrace_region(&self->dev, USEMEM, &self->region);
 	self->map = nvgrace_map(&self->region, 0, 1 << 20, PAGE);
 	gpu_ready_after(self->dev.address, GPU_NEVER);

@@ -47,8 +47,7 @@ FIXTURE_SETUP(reset)
 	touch_prepare();
 	gpu_get(&self->host, &gpu, 1);
 	file_write_number(NVGRACE_TIMEOUT, 1);
-	vfio_open(&self->dev, self->host.gpu[0]);
-	nvgrace_enable(&self->dev, true);
+	nvgrace_open(&self->dev, self->host.gpu[0]);
 	nvgrace_region(&self->dev, USEMEM, &self->region);
 	self->map = nvgrace_map(&self->region, 0, 16 * MIB, huge_page());
 }
@@ -227,8 +226,7 @@ TEST_F(reset, unbound_while_mapped)
 	EXPECT_STREQ("", driver);
 	/* and back */
 	sim_bind(self->dev.address, DRIVER_NVGRACE);
-	vfio_open(&self->dev, self->host.gpu[0]);
-	nvgrace_enable(&self->dev, true);
+	nvgrace_open(&self->dev, self->host.gpu[0]);
 	self->map = nvgrace_map(&self->region, 0, 16 * MIB, PAGE);
 	ASSERT_TRUE(touch_read((uint32_t *)self->map, &value));
 	EXPECT_EQ(0x4711, value);

@@ -32,8 +32,8 @@ FIXTURE_SETUP(stream)
 
 	gpu_enable_migration(true);
 	gpu_get(&self->host, configs, 2);
-	gpu_open(&self->source, self->host.gpu[0]);
-	gpu_open(&self->target, self->host.gpu[1]);
+	nvgrace_open(&self->source, self->host.gpu[0]);
+	nvgrace_open(&self->target, self->host.gpu[1]);
 	gpu_fill(self->source.address, 0, MEMORY, SEED);
 	gpu_sleep(&self->source);
 	mig_save(&self->source, &self->good, MIB);

@@ -152,26 +152,13 @@ static inline uint64_t gpu_usemem(struct vfio_device *dev)
 	return info.offset;
 }
 
-static inline void gpu_enable_memory(struct vfio_device *dev)
-{
-	vfio_config_put(dev, PCI_COMMAND, 2, vfio_config_get(dev, PCI_COMMAND, 2) |
-			PCI_COMMAND_MEMORY);
-}
-
-/* A fresh device, whose memory can be reached. */
-static inline void gpu_open(struct vfio_device *dev, const char *address)
-{
-	vfio_open(dev, address);
-	gpu_enable_memory(dev);
-}
-
 /* As a guest does it: it has used the memory before, so that it is known to be ready. */
 static inline void gpu_sleep(struct vfio_device *dev)
 {
 	unsigned char byte;
 
 	if (gpu_power(dev) == GPU_D0) {
-		gpu_enable_memory(dev);
+		nvgrace_enable(dev, true);
 		vfio_read(dev, gpu_usemem(dev), &byte, 1);
 	}
 	gpu_set_power(dev, GPU_D3HOT);

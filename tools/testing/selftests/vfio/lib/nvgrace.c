@@ -126,6 +126,12 @@ void nvgrace_enable(struct vfio_device *dev, bool on)
 	vfio_config_put(dev, PCI_COMMAND, 2, command);
 }
 
+void nvgrace_open(struct vfio_device *dev, const char *address)
+{
+	vfio_open(dev, address);
+	nvgrace_enable(dev, true);
+}
+
 static int reset_by_config(struct vfio_device *dev)
 {
 	unsigned int exp = vfio_find_capability(dev, PCI_CAP_ID_EXP);

@@ -54,6 +54,8 @@ const char *nvgrace_debugfs(const struct vfio_device *dev, const char *file);
 
 /* memory-enable in the command register */
 void nvgrace_enable(struct vfio_device *dev, bool on);
+/* A fresh device, whose memory can be reached. */
+void nvgrace_open(struct vfio_device *dev, const char *address);
 
 /* Ways to reset the function, and what the VFIO user does about each. */
 enum nvgrace_reset {

@@ -11,10 +11,17 @@
 
 #define PAGE	((unsigned long)sysconf(_SC_PAGESIZE))
 
-/* The smallest one that is larger than a page and that memory can be mapped with: 2 or 512 MiB. */
+/*
+ * The smallest one that is larger than a page and that memory can be mapped with: 2 or 512
+ * MiB. Who asks again is answered without a system call, which might be made to fail.
+ */
 static inline unsigned long huge_page(void)
 {
-	return file_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+	static unsigned long size;
+
+	if (!size)
+		size = file_read_number("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size");
+	return size;
 }
 
 #endif /* LIB_PAGE_H */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "memory.h"
 #include "touch.h"
 
 static __thread sigjmp_buf refused;
@@ -46,4 +47,16 @@ bool touch_write(uint32_t *where, uint32_t value)
 	__atomic_store_n(where, value, __ATOMIC_RELAXED);
 	__atomic_store_n(&touching, false, __ATOMIC_SEQ_CST);
 	return true;
+}
+
+long touch_faults(const char *map, size_t length, size_t step)
+{
+	long before = memory_faults();
+	uint32_t value;
+	size_t at;
+
+	for (at = 0; at < length; at += step)
+		if (!touch_read((const uint32_t *)(map + at), &value))
+			fail("SIGBUS at %#zx", at);
+	return memory_faults() - before;
 }

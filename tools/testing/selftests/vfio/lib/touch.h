@@ -7,6 +7,7 @@
 #define LIB_TOUCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* From now on in the whole process. */
@@ -14,5 +15,7 @@ void touch_prepare(void);
 /* Whether the memory was there; false after SIGBUS. */
 bool touch_read(const uint32_t *where, uint32_t *value);
 bool touch_write(uint32_t *where, uint32_t value);
+/* Reads in such steps; how many page faults of the process that took. It has to be there. */
+long touch_faults(const char *map, size_t length, size_t step);
 
 #endif /* LIB_TOUCH_H */

@@ -42,7 +42,7 @@ static void bench_open(struct gpu_bench *bench)
 	gpu_prepare();
 	gpu_enable_migration(true);
 	gpu_get(&bench->host, &config, 1);
-	gpu_open(&bench->dev, bench->host.gpu[0]);
+	nvgrace_open(&bench->dev, bench->host.gpu[0]);
 	gpu_fill(bench->dev.address, 0, MEMORY, 1);
 	bench->buffer = speed_memory(MIB);
 	bench->memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, bench->dev.device,
