@@ -13,14 +13,14 @@
 
 static int unload_simulator(void)
 {
+	static const char * const modules[] = {
+		"pcisim_hca", "pcisim_gpu", "pcisim_testdev", "pcisim", NULL,
+	};
 	int error = __sim_remove_all();
+	unsigned int i;
 
-	if (!error)
-		error = __module_unload_soon("pcisim_hca");
-	if (!error)
-		error = __module_unload_soon("pcisim_testdev");
-	if (!error)
-		error = __module_unload_soon("pcisim");
+	for (i = 0; !error && modules[i]; i++)
+		error = __module_unload_soon(modules[i]);
 	return error;
 }
 

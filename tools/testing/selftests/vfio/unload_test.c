@@ -18,11 +18,21 @@ FIXTURE(unload)
 	struct pair pair;
 };
 
+/* What other tests have left, and keeps the library. */
+static void unload_other_drivers(void)
+{
+	sim_remove_all();
+	module_unload_soon("vfio_mig_sample");
+	module_unload_soon("vfio_mig_sample_pf");
+	module_unload_soon("nvgrace_vfio_mig");
+}
+
 FIXTURE_SETUP(unload)
 {
 	if (module_state("vfio_mig") == MODULE_BUILT_IN ||
 	    module_state(DRIVER_OURS) == MODULE_BUILT_IN)
 		SKIP(return, "our modules are built in");
+	unload_other_drivers();
 	pair_open(&self->pair, &our_pair);
 }
 

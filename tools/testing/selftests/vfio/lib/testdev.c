@@ -21,14 +21,6 @@
 #define PF_DRIVER	DRIVER_SAMPLE "-pf"
 
 /* Other programs unload what these modules use. */
-static void unload_at_exit(void)
-{
-	__sim_remove_all();
-	__module_unload_soon("vfio_mig_sample");
-	__module_unload_soon("vfio_mig_sample_pf");
-	__module_unload_soon("pcisim_testdev");
-}
-
 void testdev_prepare(void)
 {
 	sim_prepare();
@@ -36,7 +28,6 @@ void testdev_prepare(void)
 		ksft_print_msg("cannot load pcisim-testdev and " DRIVER_SAMPLE "\n");
 		exit(KSFT_FAIL);
 	}
-	atexit(unload_at_exit);
 }
 
 static bool setting_is(const char *name, uint64_t value)
