@@ -28,7 +28,7 @@ static const struct saving_config large_saving = {
 static const struct saving_config slow_saving = {
 	.size = 300 << 10,
 	.prefetch = 0,
-	.latency = 300000,
+	.latency = 1000000,
 };
 
 static void submit_reads(struct ring *ring, int fd)
