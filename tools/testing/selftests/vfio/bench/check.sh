@@ -9,6 +9,8 @@ VM_LIMIT=4500
 TEST_LIMIT=1200
 VM_LIMIT_LONG=10800
 TEST_LIMIT_LONG=3600
+# GiB of memory that are available when a kernel's tests get two VMs.
+TWO_VMS_MEMORY=12
 
 PASSED=0 FAILED=0 SKIPPED=0
 
@@ -51,7 +53,7 @@ check_vm_results() {
 	while read -r name passed failed skipped seconds; do
 		count "$kernel/$name" "$passed" "$failed" "$skipped" "$seconds"
 	done < <(cat "$dir/counts" 2>/dev/null)
-	if [ "$status" != 0 ] || [ ! -s "$dir/counts" ]; then
+	if [ "$status" != 0 ] || [ ! -e "$dir/counts" ]; then
 		case $status in
 		124) echo "   FAILED: the $kernel VM hung, last test: $(cat "$dir/running" 2>/dev/null)" ;;
 		125) echo "   FAILED: the $kernel VM died, last test: $(cat "$dir/running" 2>/dev/null)" ;;
@@ -62,27 +64,46 @@ check_vm_results() {
 	fi
 }
 
-# check_tests_start <kernel> <extent>, see guest/tests.sh
-check_tests_start() {
-	local kernel=$1 extent=$2 guest=/src/tools/testing/selftests/vfio/bench/guest
-	local vm_limit=$VM_LIMIT test_limit=$TEST_LIMIT
+# How many VMs the tests of a kernel are shared out to: two, of which one computes while
+# the other one waits. A few chosen tests are not worth that.
+check_shares() {
+	local available
+
+	available=$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo)
+	[ -z "${TESTS:-}" ] && [ "$available" -ge "$TWO_VMS_MEMORY" ] && echo 2 || echo 1
+}
+
+# check_vm <kernel> <extent> <VM>, see guest/tests.sh
+check_vm() {
+	local kernel=$1 extent=$2 vm=$3 guest=/src/tools/testing/selftests/vfio/bench/guest
+	local vm_limit=$VM_LIMIT test_limit=$TEST_LIMIT VM_COMMON=$1-taken
 
 	[ "$extent" != all ] || [ "$kernel" != project ] || vm_limit=$VM_LIMIT_LONG test_limit=$TEST_LIMIT_LONG
-	say "running the selftests on the $kernel kernel ($extent)"
 	set -f	# the globs of TESTS are for the names of tests
-	(
-		vm_run "$kernel" "$kernel" "$vm_limit" \
-			"bash $guest/tests.sh $kernel $test_limit $extent ${TESTS:+$(printf '%q ' $TESTS)} && bash $guest/kmemleak.sh"
-		echo $? >"$RESULT/$kernel/vm-status"
-	) &
-	set +f
+	vm_run "$kernel" "$vm" "$vm_limit" \
+		"bash $guest/tests.sh $kernel $test_limit $extent ${TESTS:+$(printf '%q ' $TESTS)} && bash $guest/kmemleak.sh"
+	echo $? >"$RESULT/$vm/vm-status"
+}
+
+# check_tests_start <kernel> <extent>
+check_tests_start() {
+	local kernel=$1 extent=$2 share
+
+	say "running the selftests on the $kernel kernel ($extent), in $CHECK_SHARES VM(s)"
+	mkdir -p "$RESULT/$kernel-taken"
+	for ((share = 1; share <= CHECK_SHARES; share++)); do
+		check_vm "$kernel" "$extent" "$kernel-$share" &
+	done
 }
 
 check_tests_finish() {
-	local kernel=$1
+	local kernel=$1 share vm
 
-	check_vm_results "$kernel" "$RESULT/$kernel" "$(cat "$RESULT/$kernel/vm-status")"
-	check_step "$kernel/log" splat_check "$RESULT/$kernel"
+	for ((share = 1; share <= CHECK_SHARES; share++)); do
+		vm=$kernel-$share
+		check_vm_results "$kernel" "$RESULT/$vm" "$(cat "$RESULT/$vm/vm-status")"
+		check_step "$vm/log" splat_check "$RESULT/$vm"
+	done
 }
 
 check_build() {
@@ -98,9 +119,11 @@ check_build() {
 	vm_initramfs "$kernel"
 }
 
-# check_kernels <all|project-tests> <kernel...>: a VM keeps one CPU busy.
+# check_kernels <all|project-tests> <kernel...>
 check_kernels() {
-	local extent=$1 kernels=" ${*:2} " stock='' project='' arm64=''
+	local extent=$1 kernels=" ${*:2} " stock='' project='' arm64='' CHECK_SHARES
+
+	CHECK_SHARES=$(check_shares)
 
 	case $kernels in
 	*" stock "*) check_build stock && check_tests_start stock all && stock=yes ;;

@@ -78,10 +78,14 @@ vm_machine() {
 }
 
 # vm_start <kernel> <result folder> <acceleration> <time limit>
-# QEMU runs inside the root directory and reads its paths there.
+# QEMU runs inside the root directory and reads its paths there. VM_COMMON is a folder of
+# the run's results that several VMs share, if any.
 vm_start() {
-	local kernel=$1 result=$2 accel=$3 limit=$4 VM_MACHINE
+	local kernel=$1 result=$2 accel=$3 limit=$4 common=() VM_MACHINE
 
+	[ -z "${VM_COMMON:-}" ] ||
+		common=(-fsdev "local,id=common,path=/results/$(basename "$RESULT")/$VM_COMMON,$VM_SHARE_OPTIONS"
+			-device "virtio-9p-pci,fsdev=common,mount_tag=common")
 	vm_machine "$kernel" "$accel"
 	in_root timeout --foreground -k 5 "$limit" "${VM_MACHINE[@]}" -smp 2 \
 		-nodefaults -no-user-config -display none -monitor none -no-reboot \
@@ -90,7 +94,7 @@ vm_start() {
 		-fsdev "local,id=root,path=$(kernel_root "$kernel"),readonly=on,$VM_SHARE_OPTIONS" \
 		-device virtio-9p-pci,fsdev=root,mount_tag=root \
 		-fsdev "local,id=result,path=/results/$result,$VM_SHARE_OPTIONS" \
-		-device virtio-9p-pci,fsdev=result,mount_tag=result \
+		-device virtio-9p-pci,fsdev=result,mount_tag=result "${common[@]}" \
 		-serial "file:/results/$result/console" "${VM_TERMINAL[@]}"
 }
 VM_TERMINAL=(-serial null)

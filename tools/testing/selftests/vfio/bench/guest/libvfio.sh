@@ -26,37 +26,40 @@ set_value() {
 	echo "$2" >"$1" || die "cannot write '$2' to $1"
 }
 
-driver_of() {
-	basename "$(readlink "$DEVICES/$1/driver")"
+# has_driver <address> <driver>
+has_driver() {
+	[ "$DEVICES/$1/driver" -ef "/sys/bus/pci/drivers/$2" ]
 }
 
 # bind <address> <driver>
 bind() {
-	[ "$(driver_of "$1")" = "$2" ] && return
+	has_driver "$1" "$2" && return
 	[ ! -e "$DEVICES/$1/driver" ] || set_value "$DEVICES/$1/driver/unbind" "$1"
 	set_value "$DEVICES/$1/driver_override" "$2"
 	set_value /sys/bus/pci/drivers_probe "$1"
-	[ "$(driver_of "$1")" = "$2" ] || die "$2 does not take $1"
+	has_driver "$1" "$2" || die "$2 does not take $1"
 }
 
 # Sets PF.
 make_host() {
-	modprobe -a vfio_iommu_type1 vfio-pci pcisim pcisim-testdev vfio-mig-sample || exit
-	modprobe -q iommufd
-	[ -e "$HOST" ] || mkdir "$HOST" "$HOST/testdev.0" || exit
-	if [ "$(cat "$HOST/live")" = 0 ]; then
+	if [ ! -e "$HOST" ]; then
+		modprobe -a vfio_iommu_type1 vfio-pci pcisim pcisim-testdev vfio-mig-sample || exit
+		modprobe -q iommufd
+		mkdir "$HOST" "$HOST/testdev.0" || exit
+	fi
+	if [ "$(<"$HOST/live")" = 0 ]; then
 		set_value "$HOST/testdev.0/total_vfs" $VFS
 		set_value "$HOST/domain" $DOMAIN
 		set_value "$HOST/live" 1
 	fi
-	PF=$(cat "$HOST/testdev.0/address") || exit
+	PF=$(<"$HOST/testdev.0/address") || exit
 }
 
 remove_host() {
 	local address
 
 	[ -e "$HOST" ] || return 0
-	address=$(cat "$HOST/testdev.0/address" 2>/dev/null) && set_value "$DEVICES/$address/sriov_numvfs" 0
+	address=$(<"$HOST/testdev.0/address") && set_value "$DEVICES/$address/sriov_numvfs" 0
 	set_value "$HOST/live" 0
 	rmdir "$HOST"/*.* "$HOST"
 }
@@ -67,7 +70,7 @@ use_vfs() {
 
 	bind "$PF" $PF_DRIVER
 	set_value "$DEVICES/$PF/sriov_drivers_autoprobe" 0
-	[ "$(cat "$DEVICES/$PF/sriov_numvfs")" = $VFS ] || set_value "$DEVICES/$PF/sriov_numvfs" $VFS
+	[ "$(<"$DEVICES/$PF/sriov_numvfs")" = $VFS ] || set_value "$DEVICES/$PF/sriov_numvfs" $VFS
 	for link in "$DEVICES/$PF"/virtfn*; do
 		ADDRESSES+=("$(basename "$(readlink "$link")")")
 		bind "${ADDRESSES[-1]}" "$1"
@@ -134,7 +137,7 @@ container_variants() {
 # run <driver> <program> <arguments...>
 run() {
 	local driver=$1 program=$2 arguments=("${@:3}") ADDRESSES=() name status
-	name=$(basename "$program")
+	name=${program##*/}
 
 	make_host
 	if [ ! -e /dev/iommu ]; then

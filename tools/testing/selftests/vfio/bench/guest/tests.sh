@@ -6,56 +6,92 @@
 # which one took the VM with it.
 #
 # tests.sh <kernel> <seconds for a test> <all|list> [glob...]
-# A list is a file here: project-tests, arm64-tests.
+# A list is a file here: project-tests, arm64-tests. Several VMs may be at the same list:
+# who makes the file with the name of a test in their common folder runs it.
 
 TESTS_DIR=/build/tests
 GUEST=$(dirname "$(readlink -f "$0")")
 
-# passed, failed, skipped of a TAP output. What the plan promised and the output
-# does not have counts as one failure, and so does output without a plan.
-tap_counts() {
-	awk '
-		/^ok .*# SKIP/ { skipped++; next }
-		/^ok / { passed++; next }
-		/^not ok / { failed++; next }
-		/^1\.\./ { planned = substr($1, 4); have_plan = 1 }
-		END {
-			if (!have_plan || passed + failed + skipped < planned)
-				failed++
-			print passed + 0, failed + 0, skipped + 0
-		}' "$1"
+COMMON=/run/common
+
+# Is that test one for this VM?
+is_mine() {
+	set -o noclobber
+	{ : >"$COMMON/${1//\//-}"; } 2>/dev/null
+	local status=$?
+	set +o noclobber
+	return $status
 }
 
-# The kernels that are made for the tests have everything: a test that skips there hides
-# a failure. Only what lockdep holds against the kernel's own drivers cannot run.
-unexpected_skips() {
-	[ "$1" != stock ] || return
-	grep '^ok .*# SKIP' "$2" | grep -vc 'warns with lockdep'
+# The filters of the programs that a list names. What runs between the programs is bash
+# itself: with the checkers of the project kernel, starting a program takes long.
+declare -A FILTERS
+read_list() {
+	local name rest
+
+	while read -r name rest; do
+		case $name in
+		'' | '#'*) ;;
+		*) FILTERS[$name]=$rest ;;
+		esac
+	done <"$GUEST/$1"
+}
+
+# Of a TAP output: sets passed, failed, skipped, and how often for which reason. What the
+# plan promised and the output does not have counts as one failure, and so does output
+# without a plan. Sets hidden to the skips that hide a failure: the kernels that are made
+# for the tests have everything, only what lockdep holds against the kernel's own drivers
+# cannot run.
+read_tap() {
+	local kernel=$1 line planned='' reason
+
+	passed=0 failed=0 skipped=0 hidden=0 reasons=()
+	while IFS= read -r line; do
+		case $line in
+		'ok '*'# SKIP'*)
+			skipped=$((skipped + 1))
+			reason=${line##*'# SKIP'}
+			reasons[${reason:- }]=$((${reasons[${reason:- }]:-0} + 1))
+			case $kernel$line in
+			stock* | *'warns with lockdep'*) ;;
+			*) hidden=$((hidden + 1)) ;;
+			esac
+			;;
+		'ok '*) passed=$((passed + 1)) ;;
+		'not ok '*) failed=$((failed + 1)) ;;
+		1..[0-9]*)
+			planned=${line#1..}
+			planned=${planned%%[!0-9]*}
+			;;
+		esac
+	done <"$2"
+	[ -n "$planned" ] && [ $((passed + failed + skipped)) -ge "$planned" ] || failed=$((failed + 1))
 }
 
 # run_test <kernel> <limit> <name> <command...>
 run_test() {
-	local kernel=$1 limit=$2 name=$3 tap=/results/$3.tap start=$SECONDS status passed failed skipped hidden
+	local kernel=$1 limit=$2 name=$3 tap=/results/$3.tap start=$SECONDS
+	local status passed failed skipped hidden reason
+	local -A reasons
 	shift 3
 
-	mkdir -p "$(dirname "$tap")"
 	echo "$name" >/results/running
 	echo "vfio-mig bench: test $name" >/dev/kmsg
 	timeout -k 10 "$limit" "$@" >"$tap" 2>&1
 	status=$?
-	read -r passed failed skipped < <(tap_counts "$tap")
+	read_tap "$kernel" "$tap"
 	# Whole programs that skip, or that fail after their last line.
 	[ "$status" = 0 ] || [ "$status" = 4 ] || [ "$failed" -gt 0 ] || failed=1
-	hidden=$(unexpected_skips "$kernel" "$tap")
-	failed=$((failed + ${hidden:-0})) skipped=$((skipped - ${hidden:-0}))
+	failed=$((failed + hidden)) skipped=$((skipped - hidden))
 	echo "$name $passed $failed $skipped $((SECONDS - start))" >>/results/counts
-	rm /results/running
 
 	printf '   %s: %s: %d passed, %d failed, %d skipped (%d s)\n' \
 		"$kernel" "$name" "$passed" "$failed" "$skipped" $((SECONDS - start))
 	[ "$status" != 124 ] || echo "   | ended after $limit s"
 	[ "$failed" = 0 ] || explain_failures "$tap" "$status"
-	sed -n 's/^ok .*# SKIP *//p' "$tap" | sort | uniq -c | sed 's/^ *\([0-9]*\) /   | skipped \1: /'
+	for reason in "${!reasons[@]}"; do
+		echo "   | skipped ${reasons[$reason]}:$reason"
+	done
 }
 
 # Each failed case with what it printed before, as far as that fits.
@@ -83,33 +119,26 @@ wanted() {
 	return 1
 }
 
-# The filters of a program, if it is to run at all.
-filters() {
-	local extent=$1 name=$2
-
-	[ "$extent" != all ] || return 0
-	awk -v name="$name" '
-		$1 == name {
-			found = 1
-			$1 = ""
-			print
-		}
-		END { exit !found }' "$GUEST/$extent"
+# Is that program to run at all?
+is_listed() {
+	[ "$1" = all ] || [ -n "${FILTERS[$2]+listed}" ]
 }
 
 # The kernel's own VFIO selftests, on VFs with vfio-pci and on VFs with the sample
 # driver. One is about the PF, where only vfio-pci can be.
 run_libvfio_tests() {
-	local kernel=$1 limit=$2 extent=$3 driver file name arguments
+	local kernel=$1 limit=$2 extent=$3 driver file name
 	shift 3
 
 	for driver in vfio-pci vfio-mig-sample; do
+		mkdir -p "/results/libvfio-$driver"
 		for file in "$TESTS_DIR"/libvfio/*_test; do
-			name=libvfio-$driver/$(basename "$file")
+			name=libvfio-$driver/${file##*/}
 			[ "$name" != libvfio-vfio-mig-sample/vfio_pci_sriov_uapi_test ] || continue
-			wanted "$name" "$@" && arguments=$(filters "$extent" "$name") || continue
+			wanted "$name" "$@" && is_listed "$extent" "$name" && is_mine "$name" || continue
 			# shellcheck disable=SC2086
-			run_test "$kernel" "$limit" "$name" "$GUEST/libvfio.sh" "$driver" "$file" $arguments
+			run_test "$kernel" "$limit" "$name" "$GUEST/libvfio.sh" "$driver" "$file" \
+				${FILTERS[$name]:-}
 		done
 	done
 	"$GUEST/libvfio.sh" end
@@ -124,19 +153,25 @@ too_long() {
 }
 
 main() {
-	local kernel=$1 limit=$2 extent=$3 file name arguments
+	local kernel=$1 limit=$2 extent=$3 file name
 	shift 3
 
+	mkdir -p "$COMMON" && mount -t 9p -o trans=virtio,version=9p2000.L,cache=none common "$COMMON" || exit
+	[ "$extent" = all ] || read_list "$extent"
 	for file in "$TESTS_DIR"/*_test; do
-		name=$(basename "$file")
-		wanted "$name" "$@" && arguments=$(filters "$extent" "$name") || continue
-		! too_long "$kernel" "$name" "$@" || continue
+		name=${file##*/}
+		wanted "$name" "$@" && is_listed "$extent" "$name" || continue
+		! too_long "$kernel" "$name" "$@" && is_mine "$name" || continue
 		# shellcheck disable=SC2086
-		run_test "$kernel" "$limit" "$name" "$file" $arguments
+		run_test "$kernel" "$limit" "$name" "$file" ${FILTERS[$name]:-}
 	done
 	run_libvfio_tests "$kernel" "$limit" "$extent" "$@"
-	[ "$kernel" != stock ] && wanted kunit_test "$@" && filters "$extent" kunit_test >/dev/null &&
+	[ "$kernel" != stock ] && wanted kunit_test "$@" && is_listed "$extent" kunit_test &&
+		is_mine kunit_test &&
 		run_test "$kernel" "$limit" kunit_test "$GUEST/kunit.sh"
+	rm -f /results/running
+	# another VM may have been faster
+	[ -z "$(ls "$COMMON")" ] || : >>/results/counts
 	[ -e /results/counts ] || echo "no test matches: $*"
 }
 
