@@ -43,18 +43,13 @@ FIXTURE_VARIANT(storm)
 {
 	void (*add)(struct storm *storm, struct storm_site *site);
 	bool sample;
-	bool whole;
 	bool reopens;
 	bool vanishes;
 	unsigned int share;
 };
 
-/*
- * A full time for the first of each driver, a third for each of the others. The first has
- * its images in one piece: a session that loads chunks takes long to begin with the checkers
- * of a debug kernel, and hardly any would live to see a write.
- */
-FIXTURE_VARIANT_ADD(storm, devices_stay) { .whole = true, .share = 3 };
+/* A full time for the first of each driver, a third for each of the others. */
+FIXTURE_VARIANT_ADD(storm, devices_stay) { .share = 3 };
 FIXTURE_VARIANT_ADD(storm, devices_are_closed) { .reopens = true, .share = 1 };
 
 FIXTURE_VARIANT_ADD(storm, driver_goes)
@@ -98,15 +93,6 @@ static unsigned int full_time(void)
 	return environment("STORM_SECONDS", file_exists("/proc/lockdep") ? 60 : 12);
 }
 
-static void get_adapter(struct sim *sim, bool whole)
-{
-	struct sim_config config = storm_config;
-
-	if (whole)
-		config.chunk_size = 0;
-	sim_get(sim, &config);
-}
-
 static void get_samples(struct sim *sim)
 {
 	struct testdev_host host;
@@ -128,7 +114,7 @@ FIXTURE_SETUP(storm)
 	if (variant->sample)
 		get_samples(&sim);
 	else
-		get_adapter(&sim, variant->whole);
+		sim_get(&sim, &storm_config);
 	storm_site_open(&self->site, &sim, variant->sample ? DRIVER_SAMPLE : DRIVER_OURS);
 	self->site.vanishes = variant->vanishes;
 	storm_add_device_acts(&self->storm, &self->site);

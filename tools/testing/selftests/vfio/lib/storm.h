@@ -75,7 +75,7 @@ struct storm_actor *storm_add(struct storm *storm, const char *name,
 bool storm_run(struct storm *storm, unsigned int seconds, unsigned int seed);
 /* Whether nobody got an error that he may not get; prints those errors. */
 bool storm_errors_are_known(const struct storm *storm);
-/* Whether everybody succeeded at something; prints who did not. */
+/* Whether everybody succeeded at something, or reached a session that lives; prints who did not. */
 bool storm_all_won(const struct storm *storm);
 /* One line for each actor. */
 void storm_print(const struct storm *storm);
