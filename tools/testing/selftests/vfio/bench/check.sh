@@ -157,9 +157,10 @@ check_prepare() {
 	check_versions
 	case $1 in
 	*stock* | *project*)
-		vm_acceleration
+		vm_acceleration_start
 		build_demo
 		check_step tests/build build_tests && TESTS_BUILT=yes
+		vm_acceleration_finish
 		;;
 	esac
 }

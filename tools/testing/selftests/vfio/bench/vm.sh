@@ -105,6 +105,7 @@ vm_acceleration() {
 	[ -n "${VM_ACCEL:-}" ] && return
 	VM_ACCEL=tcg,thread=single
 	if [ -w /dev/kvm ]; then
+		vm_initramfs stock
 		say "trying KVM"
 		mkdir -p "$RESULT/kvm-trial"
 		echo true >"$RESULT/kvm-trial/job"
@@ -112,6 +113,20 @@ vm_acceleration() {
 		[ "$(cat "$RESULT/kvm-trial/status" 2>/dev/null)" = 0 ] && VM_ACCEL=kvm
 	fi
 	say "VMs run with ${VM_ACCEL%%,*}"
+}
+
+# The same while something else is done: a trial that fails mostly waits.
+vm_acceleration_start() {
+	(
+		vm_acceleration
+		echo "$VM_ACCEL" >"$RESULT/acceleration"
+	) &
+	VM_TRIAL=$!
+}
+
+vm_acceleration_finish() {
+	wait "$VM_TRIAL"
+	VM_ACCEL=$(<"$RESULT/acceleration")
 }
 
 # A boot that ends before the job starts is tried once more: with TCG the
