@@ -183,44 +183,45 @@ TEST_F(prepare, without_success)
 	finish(_metadata, &self->watched, mig_begin(self->source, STATE_STOP_COPY));
 }
 
+/* The source's data goes to the target. How many buffers that made: before it came, in all. */
+static void move(struct __test_metadata *_metadata, struct watched *watched,
+		 unsigned int *early, unsigned int *all)
+{
+	struct vfio_device *target = &watched->pair.target;
+	struct blob blob = { 0 };
+	int fd;
+
+	mig_save(&watched->pair.source, &blob, PIECE);
+	fd = mig_begin(target, STATE_RESUMING);
+	*early = calls(watched, target, "buf_init");
+	stream_write(fd, blob.data, blob.length, PIECE);
+	*all = calls(watched, target, "buf_init");
+	close(fd);
+	mig_set_state(target, STATE_RUNNING, NULL);
+	EXPECT_TRUE(sim_bulk_matches(target->address, BULK_SIZE, SEED));
+}
+
 /* The target knows what comes: such a VF as it is itself. */
 TEST_F(prepare, target_has_memory)
 {
-	struct blob blob = { 0 };
-	unsigned int made;
-	int fd;
+	unsigned int early, all;
 
 	/* both in one piece are of one size then */
 	sim_bulk_fill(self->target->address, BULK_SIZE, SEED + 1);
-	mig_save(self->source, &blob, PIECE);
-	fd = mig_begin(self->target, STATE_RESUMING);
-	made = calls(&self->watched, self->target, "buf_init");
-	EXPECT_EQ(variant->chunks ? 2 : 1, made);
-	stream_write(fd, blob.data, blob.length, PIECE);
-	EXPECT_EQ(made, calls(&self->watched, self->target, "buf_init"));
-	close(fd);
-	mig_set_state(self->target, STATE_RUNNING, NULL);
-	EXPECT_TRUE(sim_bulk_matches(self->target->address, BULK_SIZE, SEED));
+	move(_metadata, &self->watched, &early, &all);
+	EXPECT_EQ(variant->chunks ? 2 : 1, early);
+	EXPECT_EQ(early, all);
 }
 
 /* Chunks have a size that is known before anything comes, an image in one piece has not. */
 TEST_F(prepare, target_without_a_past)
 {
-	struct blob blob = { 0 };
-	unsigned int made;
-	int fd;
+	unsigned int early, all;
 
-	mig_save(self->source, &blob, PIECE);
-	fd = mig_begin(self->target, STATE_RESUMING);
-	made = calls(&self->watched, self->target, "buf_init");
-	stream_write(fd, blob.data, blob.length, PIECE);
+	move(_metadata, &self->watched, &early, &all);
 	if (variant->chunks)
-		EXPECT_EQ(2, made);
-	EXPECT_EQ(variant->chunks ? made : made + 1,
-		  calls(&self->watched, self->target, "buf_init"));
-	close(fd);
-	mig_set_state(self->target, STATE_RUNNING, NULL);
-	EXPECT_TRUE(sim_bulk_matches(self->target->address, BULK_SIZE, SEED));
+		EXPECT_EQ(2, early);
+	EXPECT_EQ(variant->chunks ? early : early + 1, all);
 }
 
 int main(int argc, char **argv)
